@@ -1,0 +1,1 @@
+//! PostgreSQL and SQLite behind one door: pools, portable SQL types, batch writer, migrations.

@@ -1,0 +1,4 @@
+//! One binary for all tests over the whole system.
+
+mod architecture;
+mod sources;

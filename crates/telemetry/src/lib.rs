@@ -1,0 +1,1 @@
+//! Logs (traces and metrics to come) by one start-up call.

@@ -1,0 +1,1 @@
+//! For tests only: databases, servers, clients, clocks.

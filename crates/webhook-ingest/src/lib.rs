@@ -1,0 +1,1 @@
+//! Verifies, stores and acknowledges webhooks, then has them applied.
