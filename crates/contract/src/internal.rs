@@ -1,0 +1,107 @@
+//! Bodies of the calls between services. No one outside sees them, so they may change with a release.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Sealed;
+use crate::clock::Timestamp;
+use crate::email::EmailKey;
+use crate::events::Event;
+use crate::ids::EventId;
+
+/// `POST /internal/events/apply` of service-api: events in the order they are to be tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyBatch {
+    /// The events.
+    pub events: Vec<ApplyEvent>,
+}
+
+/// One event to be applied, with all that its order key needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyEvent {
+    /// The stored event.
+    pub event_id: EventId,
+    /// The webhook source, part of every key.
+    pub source: String,
+    /// The number given at acceptance: the last part of the order key.
+    pub intake: i64,
+    /// The sender's own number, if the body had one.
+    pub sequence: Option<i64>,
+    /// The first part of the order key.
+    pub effective_at: Timestamp,
+    /// When the delivery came.
+    pub received_at: Timestamp,
+    /// What it says.
+    pub event: Event,
+}
+
+/// The answer: one verdict for each event of the batch, in the same order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyVerdicts {
+    /// The verdicts.
+    pub verdicts: Vec<ApplyVerdict>,
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyVerdict {
+    /// Which event.
+    pub event_id: EventId,
+    /// What became of it.
+    pub result: ApplyResult,
+    /// Why, for `refused` and `failed`: a stable word.
+    pub reason: Option<String>,
+}
+
+/// What became of an event that was to be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyResult {
+    /// It changed the record.
+    Applied,
+    /// All it says was already overtaken by greater order keys.
+    Superseded,
+    /// It was applied before.
+    AlreadyApplied,
+    /// The event itself can't be applied: it is dead-lettered.
+    Refused,
+    /// Trouble of ours: try again.
+    Failed,
+}
+
+/// `POST /internal/events/await` of webhook-ingest: wait until no acknowledged event that names this
+/// address is still unapplied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwaitClient {
+    /// The address as a look-up key.
+    pub email_key: EmailKey,
+    /// How long to wait at most, in milliseconds.
+    pub wait_ms: u64,
+}
+
+/// The answer to [`AwaitClient`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AwaitedClient {
+    /// True if such an event was still unapplied when the time was up.
+    pub pending: bool,
+}
+
+/// `POST /internal/entries` of audit-log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendEntries {
+    /// The entries, oldest first.
+    pub entries: Vec<Sealed>,
+}
+
+/// The answer to [`AppendEntries`]: all of them are durable now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppendedEntries {
+    /// How many were new.
+    pub appended: u64,
+    /// How many the trail had already.
+    pub already_there: u64,
+}
