@@ -1,1 +1,15 @@
-fn main() {}
+//! crm-bridge: everything in one process, and the operator's commands.
+
+mod all_in_one;
+mod cli;
+mod commands;
+mod secrets_file;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    commands::run(cli::Cli::parse())
+}

@@ -1,1 +1,22 @@
-//! What every HTTP service shares: server and drain, problems, callers, health, internal client.
+//! What every HTTP service shares: configuration, routes as data, callers, problems, audit, server and drain, health, and the
+//! client for calls between services. It knows no database and no business rule.
+//!
+//! A service hands over a [`routes::RouteTable`] and a [`kit::Kit`] to a [`service::Service`]; this crate sees to it that every
+//! request is identified, permitted, limited, audited and answered with a problem when it fails.
+
+pub mod app;
+pub mod audit;
+pub mod caller;
+pub mod client;
+pub mod config;
+pub mod context;
+mod dispatch;
+pub mod headers;
+pub mod health;
+pub mod kit;
+mod paths;
+pub mod problem;
+pub mod routes;
+pub mod server;
+pub mod service;
+mod translate;

@@ -1,1 +1,18 @@
-//! Durable hand-over between services: a row stored with the effect, shipped until acknowledged.
+//! Durable hand-over of audit entries to audit-log: a row stored in the commit of the effect it tells of, shipped until
+//! it is acknowledged, at least once (the trail takes each entry's id once).
+//!
+//! - A handler that writes calls [`insert`] or [`insert_many`] in its own transaction, and [`Wake::wake`] after it.
+//! - What has no commit of its own goes through the [`OutboxWriter`], which is also http-kit's recorder.
+//! - A [`Shipper`] in each replica hands over what is there; a lease keeps it to one at a time.
+//!
+//! It must not look into the entries: they are final bytes.
+
+mod shipper;
+mod table;
+mod wake;
+mod writer;
+
+pub use shipper::Shipper;
+pub use table::{insert, insert_many};
+pub use wake::Wake;
+pub use writer::OutboxWriter;

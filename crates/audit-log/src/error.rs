@@ -1,0 +1,66 @@
+//! Everything a handler here can fail with, and the problem each is answered as.
+
+use contract::problems::{Code, FieldError};
+use db::{Class, DbError, SubmitError};
+use http_kit::problem::Failure;
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("parameters of the query are not valid")]
+    Parameters(Vec<FieldError>),
+    #[error("the cursor is not one of ours, or one of another query")]
+    Cursor,
+    #[error("there is no such entry")]
+    NoEntry,
+    #[error("entries can't be appended as they are")]
+    BadEntries(Vec<FieldError>),
+    #[error("too much waits to be appended")]
+    Full,
+    #[error("the database could not be written to")]
+    NotAppended(#[source] SubmitError),
+    #[error("the database could not be asked")]
+    Database(#[source] DbError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Parameters(errors) => Self::new(Code::InvalidParameter).with_errors(errors),
+            Error::Cursor => Self::new(Code::InvalidCursor)
+                .with_detail("a cursor goes on with the query that it came from, all filters the same"),
+            Error::NoEntry => Self::new(Code::EntryNotFound),
+            Error::BadEntries(errors) => {
+                Self::new(Code::InvalidParameter).with_detail("nothing was appended").with_errors(errors)
+            }
+            Error::Full => Self::new(Code::Unavailable).with_detail("too much waits to be appended"),
+            Error::NotAppended(SubmitError::Refused(cause)) => {
+                Self::new(Code::InternalError).caused_by(cause)
+            }
+            Error::NotAppended(cause) => Self::new(Code::Unavailable).caused_by(cause),
+            Error::Database(cause) => Self::new(code_of(&cause)).caused_by(cause),
+        }
+    }
+}
+
+/// What others can mend by waiting is 503; what is our own fault is not.
+fn code_of(error: &DbError) -> Code {
+    match error.class() {
+        Class::Unavailable | Class::Busy => Code::Unavailable,
+        Class::Conflict | Class::Data | Class::Broken => Code::InternalError,
+    }
+}
+
+/// Why the service does not start. One line that names the setting, where it is one's fault, and never its value.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] http_kit::config::ConfigError),
+    /// The database can't be opened as told.
+    #[error("DATABASE_URL: {0}")]
+    Database(#[from] DbError),
+    /// It can't listen.
+    #[error(transparent)]
+    Start(#[from] http_kit::service::StartError),
+}

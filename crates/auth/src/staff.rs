@@ -1,0 +1,83 @@
+//! Who a staff JWT says its bearer is, and the roles it grants. It knows nothing of the staff table, which can only take away.
+
+use contract::clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::jwt::{Claims, JwtError, Verifier};
+
+/// What staff may do. The words are exact and lower-case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// KYC, client status, audit trail.
+    Compliance,
+    /// Clients, notes, events; no impersonation, no replay.
+    Support,
+    /// The audit trail only.
+    Auditor,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Compliance, Self::Support, Self::Auditor];
+
+    /// The word in tokens and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Compliance => "compliance",
+            Self::Support => "support",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// The role of exactly this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// What a verified staff JWT says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaffClaims {
+    /// `sub`, a string or an integer; where a token has none, its `email`. Never empty.
+    pub sub: String,
+    /// `email`, if there is one.
+    pub email: Option<String>,
+    /// The roles granted, each once; none is no error here.
+    pub roles: Vec<Role>,
+}
+
+/// Verifies a staff JWT.
+///
+/// # Errors
+/// As [`Verifier::verify`]; [`JwtError::Claims`] if it names nobody, or is an impersonation token (which names a client).
+pub fn verify(verifier: &Verifier, token: &str, now: Timestamp) -> Result<StaffClaims, JwtError> {
+    let claims = verifier.verify(token, now)?;
+    // Keys already keep the two kinds apart. This holds even where someone gave both one key.
+    if claims.get("impersonatedBy").is_some() {
+        return Err(JwtError::Claims);
+    }
+    let email = claims.text("email").map(str::to_owned);
+    let sub = match claims.get("sub") {
+        Some(Value::Number(number)) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        _ => claims.text("sub").map(str::to_owned),
+    };
+    let sub = sub.or_else(|| email.clone()).ok_or(JwtError::Claims)?;
+    Ok(StaffClaims { sub, email, roles: roles(&claims) })
+}
+
+/// `role` as one string, `roles` as strings in an array. Anything else grants nothing.
+fn roles(claims: &Claims) -> Vec<Role> {
+    let many = claims.get("roles").and_then(Value::as_array).into_iter().flatten();
+    let words = claims.get("role").into_iter().chain(many).filter_map(Value::as_str);
+    let mut roles: Vec<Role> = words.filter_map(Role::of).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}

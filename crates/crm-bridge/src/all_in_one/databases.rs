@@ -1,0 +1,60 @@
+//! The databases of all services: one for each under the data folder (SQLite), or a schema for each in one (PostgreSQL).
+
+use std::path::Path;
+
+use db::{Database, DatabaseUrl, Migrations, Options};
+use http_kit::config::{ConfigError, Environment};
+
+/// A service's database, and what makes its tables.
+pub(crate) struct Schema {
+    /// The service.
+    pub(crate) service: &'static str,
+    /// Its address, for the service's own settings.
+    pub(crate) url: String,
+    /// Its database.
+    pub(crate) database: Database,
+    /// Its migrations.
+    pub(crate) migrations: &'static Migrations,
+}
+
+/// Why the databases can't be named.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadDatabase {
+    /// The setting.
+    #[error(transparent)]
+    Setting(#[from] ConfigError),
+    /// What db says of it.
+    #[error("DATABASE_URL: {0}")]
+    Database(#[from] db::DbError),
+}
+
+/// Every service's database, by `DATABASE_URL`, or under `data` without one. Connects to nothing.
+///
+/// # Errors
+/// [`BadDatabase`] naming the setting.
+pub(crate) fn of(environment: &Environment, data: &Path) -> Result<Vec<Schema>, BadDatabase> {
+    let shared = environment.text("DATABASE_URL")?;
+    [
+        (audit_log::NAME, audit_log::SCHEMA, &audit_log::MIGRATIONS),
+        (service_api::NAME, service_api::SCHEMA, &service_api::MIGRATIONS),
+        (webhook_ingest::NAME, webhook_ingest::SCHEMA, &webhook_ingest::MIGRATIONS),
+    ]
+    .into_iter()
+    .map(|(service, schema, migrations)| {
+        let url = match &shared {
+            Some(url) if url.starts_with("sqlite:") => return Err(only_postgres()),
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}", data.join(format!("{service}.sqlite")).display()),
+        };
+        let parsed: DatabaseUrl = url.parse().map_err(|_| only_postgres())?;
+        let database = Database::open(parsed, schema, &Options::default())?;
+        Ok(Schema { service, url, database, migrations })
+    })
+    .collect()
+}
+
+/// One SQLite file can't be all services': each has its own.
+fn only_postgres() -> BadDatabase {
+    let expected = "postgres://user:password@host:port/name; leave it unset for SQLite under the data folder";
+    ConfigError::invalid("DATABASE_URL", expected).into()
+}

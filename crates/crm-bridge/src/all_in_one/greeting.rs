@@ -1,0 +1,42 @@
+//! What a person sees when everything has started: where it is, and what to try. No secret is in it.
+
+use std::path::Path;
+
+use http_kit::config::Environment;
+
+use super::services::Services;
+use crate::commands::say;
+use crate::settings;
+
+/// Prints it.
+pub(crate) fn print(services: &Services, environment: &Environment, data: &Path, made: &[&str]) {
+    let url = services.url();
+    let secrets = settings::secrets_path(data).display().to_string();
+    let databases = if environment.is_set("DATABASE_URL") {
+        "PostgreSQL (DATABASE_URL), a schema for each service".to_owned()
+    } else {
+        format!("SQLite, a file for each service under {}", data.display())
+    };
+    let origin = match made.len() {
+        0 => "as they were".to_owned(),
+        count => format!("{secrets}: {count} made now, none shown"),
+    };
+    say(format_args!(
+        "crm-bridge {version} is up.
+
+  gateway    {url}
+  databases  {databases}
+  secrets    {origin}
+
+Try it in a second terminal:
+
+  set -a; . {secrets}; set +a
+  body='{{\"event\":\"client.registered\",\"data\":{{\"clientId\":\"1001\",\"email\":\"ann@example.com\",\"firstName\":\"Ann\"}}}}'
+  signature=$(printf '%s' \"$body\" | openssl dgst -sha256 -hmac \"$WEBHOOK_SECRET\" | sed 's/^.*= //')
+  curl -i {url}/api/webhooks/site -H \"x-webhook-signature: $signature\" -d \"$body\"
+  curl -i {url}/api/service/clients/ann@example.com -H \"Authorization: Bearer $SERVICE_API_TOKEN\"
+
+Ctrl-C stops it.",
+        version = env!("CARGO_PKG_VERSION"),
+    ));
+}

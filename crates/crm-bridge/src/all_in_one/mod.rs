@@ -1,0 +1,50 @@
+//! Everything in one process: the services as they are elsewhere, each on a port of loopback, behind the gateway. It makes what is
+//! missing (folder, secrets, tables) and tells a person what to try; it must not do anything that a service does.
+
+pub(crate) mod databases;
+mod greeting;
+mod services;
+
+use std::fs;
+use std::path::Path;
+
+use auth::random::Random;
+use http_kit::config::Environment;
+use http_kit::server::stop_signal;
+
+use crate::commands::{Ended, in_words};
+use crate::{secrets_file, settings};
+
+/// Runs until the operating system asks the process to stop.
+pub(crate) fn run(data: &Path) -> Ended {
+    fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
+    let made = make_missing_secrets(data)?;
+    let environment = settings::environment(data).map_err(in_words)?;
+    telemetry::start(&environment.logging().map_err(in_words)?).map_err(in_words)?;
+    serve(&environment, data, &made)
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
+    let databases = databases::of(environment, data).map_err(in_words)?;
+    for schema in &databases {
+        let migrated = schema.migrations.run(&schema.database).await;
+        migrated.map_err(|error| format!("{}: {error}", schema.service))?;
+    }
+    let running = services::start(environment, &databases)?;
+    greeting::print(&running, environment, data, made);
+    let stopped = stop_signal().await.map_err(in_words);
+    tracing::info!("stopping");
+    running.stop().await?;
+    stopped.map(|()| true)
+}
+
+/// Makes the secrets that neither the environment nor the secrets file has; says which.
+fn make_missing_secrets(data: &Path) -> Result<Vec<&'static str>, String> {
+    let environment = settings::environment(data).map_err(in_words)?;
+    let missing: Vec<_> = secrets_file::NAMES.into_iter().filter(|name| !environment.is_set(name)).collect();
+    if !missing.is_empty() {
+        secrets_file::add(&settings::secrets_path(data), &missing, &Random::system()).map_err(in_words)?;
+    }
+    Ok(missing)
+}

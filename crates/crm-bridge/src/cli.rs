@@ -1,0 +1,166 @@
+//! The command line as data: what can be said, and nothing of what it does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The CRM's side of the link to a trading platform. Without a command: everything in one process.
+#[derive(Debug, Parser)]
+#[command(name = "crm-bridge", version, about, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Folder of the databases and of the generated secrets
+    #[arg(long, global = true, env = "CRM_DATA_DIR", default_value = "data", value_name = "FOLDER")]
+    pub(crate) data_dir: PathBuf,
+
+    /// What to do; starts everything when left out
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What crm-bridge can be told to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything in one process (the same as no command)
+    Run,
+    /// Sign, send and diagnose webhooks
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// Make and check secrets
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Bring the databases' schemas up to date
+    Migrate(MigrateArgs),
+    /// Staff of the CRM
+    #[command(subcommand)]
+    Staff(StaffCommand),
+}
+
+/// `crm-bridge webhook …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Print the signature of a body
+    Sign(SignArgs),
+    /// Sign a body, send it, print the answer
+    Send(SendArgs),
+    /// Say what a refused signature looks like
+    Diagnose(DiagnoseArgs),
+}
+
+/// Which body, and for which source.
+#[derive(Debug, Args)]
+pub(crate) struct BodyArgs {
+    /// File with the raw body, byte for byte; `-` reads standard input
+    pub(crate) file: PathBuf,
+    /// The platform the webhook comes from; its key is WEBHOOK_SECRET (site) or WEBHOOK_SECRET_<SOURCE>
+    #[arg(long, default_value = "site")]
+    pub(crate) source: String,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `crm-bridge webhook sign`
+#[derive(Debug, Args)]
+pub(crate) struct SignArgs {
+    /// Which body
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
+}
+
+/// `crm-bridge webhook send`
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// Which body
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
+    /// Base address of the gateway
+    #[arg(long, env = "CRM_BASE_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+}
+
+/// `crm-bridge webhook diagnose`
+#[derive(Debug, Args)]
+pub(crate) struct DiagnoseArgs {
+    /// Which body
+    #[command(flatten)]
+    pub(crate) body: BodyArgs,
+    /// The value of x-webhook-signature that was refused
+    #[arg(long)]
+    pub(crate) signature: String,
+}
+
+/// `crm-bridge secrets …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// Print fresh secrets as lines for an environment file
+    Generate(GenerateArgs),
+    /// Say what is wrong with the secrets of the environment, never their values
+    Check(CheckArgs),
+}
+
+/// `crm-bridge secrets generate`
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Write to this file (mode 0600; refuses to touch one that exists) instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `crm-bridge secrets check`
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `crm-bridge migrate`
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Only say what is missing; exit code 1 when something is
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `crm-bridge staff …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum StaffCommand {
+    /// Sign a short staff JWT under JWT_SECRET
+    Token(TokenArgs),
+}
+
+/// `crm-bridge staff token`
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// Whom the token names
+    #[arg(long)]
+    pub(crate) email: String,
+    /// What the token allows
+    #[arg(long, value_enum)]
+    pub(crate) role: RoleArg,
+    /// How long it is valid, in minutes (1 to 720)
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=720))]
+    pub(crate) minutes: u16,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The staff roles as words of the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Everything
+    Admin,
+    /// KYC, client status, audit
+    Compliance,
+    /// Clients, notes, events
+    Support,
+    /// The audit trail only
+    Auditor,
+}

@@ -1,0 +1,51 @@
+//! The operator's commands: each reads its settings, does one thing and prints it. Standard output belongs to what was asked for;
+//! everything else goes to standard error. Exit codes: 0 done, 1 the answer is no, 2 it could not be done.
+
+mod migrate;
+mod secrets;
+mod staff;
+mod webhook;
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::all_in_one;
+use crate::cli::{Cli, Command};
+
+/// What a command ends with: `Ok(true)` done, `Ok(false)` the answer is no, `Err` one line for people.
+pub(crate) type Ended = Result<bool, String>;
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let ended = match cli.command {
+        None | Some(Command::Run) => all_in_one::run(&cli.data_dir),
+        Some(Command::Webhook(command)) => webhook::run(&cli.data_dir, command),
+        Some(Command::Secrets(command)) => secrets::run(&cli.data_dir, command),
+        Some(Command::Migrate(arguments)) => migrate::run(&cli.data_dir, &arguments),
+        Some(Command::Staff(command)) => staff::run(&cli.data_dir, command),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(message) => {
+            complain(format_args!("crm-bridge: {message}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a line that was asked for. A reader that went away (`| head`) is no failure of ours.
+pub(crate) fn say(line: impl Display) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
+/// Prints a line for people, beside what was asked for.
+pub(crate) fn complain(line: impl Display) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+/// One line for people, whatever the error.
+pub(crate) fn in_words(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,110 @@
+//! The environment file with generated secrets: `data/secrets.env`. Reads it, and makes it once.
+//! It must never print a value, and never change a line that stands.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use auth::random::Random;
+use auth::secret::Secret;
+
+/// The secrets that the system needs, in the order they are written.
+pub(crate) use http_kit::config::SECRETS as NAMES;
+
+/// Why the file can't be used. No message holds a value.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SecretsFileError {
+    /// The operating system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file in question.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A line is not `NAME=VALUE`, a comment or empty.
+    #[error("{path}, line {line}: expected NAME=VALUE, a comment or nothing")]
+    Line {
+        /// The file in question.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+}
+
+/// Reads the file's lines; none if it does not exist. Names and values are taken as they stand, without quotes or expansion: the
+/// configuration loader refuses white space at either end by the setting's name.
+///
+/// # Errors
+/// [`SecretsFileError::Io`] if it exists and can't be read, [`SecretsFileError::Line`] for a line of another form.
+pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretsFileError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(source) => return Err(SecretsFileError::Io { path: path.to_owned(), source }),
+    };
+    let mut values = BTreeMap::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.trim().is_empty() || line.starts_with('#') {
+            continue;
+        }
+        match line.split_once('=') {
+            Some((name, value)) if is_name(name) => values.insert(name.to_owned(), value.to_owned()),
+            _ => return Err(SecretsFileError::Line { path: path.to_owned(), line: index + 1 }),
+        };
+    }
+    Ok(values)
+}
+
+/// Adds a fresh value for each of `missing` to the file, making it with mode 0600 if need be. What stands in it stays.
+///
+/// # Errors
+/// [`SecretsFileError::Io`] if the file or its folder can't be written.
+pub(crate) fn add(path: &Path, missing: &[&str], random: &Random) -> Result<(), SecretsFileError> {
+    let io = |source| SecretsFileError::Io { path: path.to_owned(), source };
+    let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(io)?;
+    // A file that somebody made by hand before us may be open to all.
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(io)?;
+    file.write_all(lines(missing, random).as_bytes()).map_err(io)?;
+    file.sync_all().map_err(io)
+}
+
+/// Fresh secrets as lines of an environment file, in the order of `names`.
+pub(crate) fn lines(names: &[&str], random: &Random) -> String {
+    names.iter().map(|name| format!("{name}={}\n", Secret::generate(random).expose())).collect()
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_is_never_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.env");
+        add(&path, &["A"], &Random::system()).unwrap();
+        let before = fs::read_to_string(&path).unwrap();
+        add(&path, &["B"], &Random::system()).unwrap();
+        let after = fs::read_to_string(&path).unwrap();
+        assert!(after.starts_with(&before));
+        let values = read(&path).unwrap();
+        assert_eq!(values.keys().collect::<Vec<_>>(), ["A", "B"]);
+        assert!(values.values().all(|value| value.len() == 64));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_number_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.env");
+        fs::write(&path, "# comment\n\nA=1\nhunter2\n").unwrap();
+        let message = read(&path).unwrap_err().to_string();
+        assert!(message.contains("line 4") && !message.contains("hunter2"), "{message}");
+    }
+}

@@ -1,0 +1,119 @@
+//! Opens connections as the house wants them, and hands them to the pool. It runs no query of a service.
+
+use crate::conn::{Backend, Conn};
+use crate::error::{DbError, DbResult};
+use crate::url::DatabaseUrl;
+use diesel::Connection;
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::sqlite::SqliteConnection;
+use std::fs::OpenOptions;
+use std::path::Path;
+
+/// Each `PRAGMA` runs on its own, in this order: the timeout first, so that the others wait for a lock.
+/// `synchronous=FULL` makes every commit an fsync: an answer of 2xx means durable.
+const SQLITE_SETTINGS: [&str; 4] = [
+    "PRAGMA busy_timeout = 1000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+];
+
+/// What it takes to open a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Connector {
+    url: DatabaseUrl,
+    schema: String,
+}
+
+impl Connector {
+    /// `schema` becomes part of a connection string: the caller has checked it.
+    pub(crate) fn new(url: DatabaseUrl, schema: String) -> Self {
+        Self { url, schema }
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        self.url.backend()
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.schema
+    }
+
+    pub(crate) fn url(&self) -> &DatabaseUrl {
+        &self.url
+    }
+
+    /// A session that serves requests.
+    pub(crate) fn open(&self) -> DbResult<Conn> {
+        self.open_with(true)
+    }
+
+    /// A session for migrations: without time limits.
+    pub(crate) fn open_unlimited(&self) -> DbResult<Conn> {
+        self.open_with(false)
+    }
+
+    fn open_with(&self, limits: bool) -> DbResult<Conn> {
+        match (self.url.postgres(&self.schema, limits), self.url.sqlite_path()) {
+            (Some(told), _) => Ok(Conn::from(PgConnection::establish(&told)?)),
+            (None, Some(path)) => Ok(Conn::from(open_sqlite(path)?)),
+            (None, None) => Err(DbError::broken("a database address of neither engine")),
+        }
+    }
+}
+
+fn open_sqlite(path: &Path) -> DbResult<SqliteConnection> {
+    create_private(path)?;
+    let path =
+        path.to_str().ok_or_else(|| DbError::unavailable("the path of the SQLite file is not UTF-8"))?;
+    // SQLite reads a name that begins with `file:` as a URI.
+    let path = if path.starts_with("file:") { format!("./{path}") } else { path.to_owned() };
+    let mut conn = SqliteConnection::establish(&path)?;
+    for setting in SQLITE_SETTINGS {
+        conn.batch_execute(setting)?;
+    }
+    Ok(conn)
+}
+
+/// Creates the file for its owner alone, if it is not there: it will hold people's data. SQLite gives the files beside
+/// it the same mode.
+fn create_private(path: &Path) -> DbResult<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(DbError::Unavailable(error.into())),
+    }
+}
+
+impl r2d2::ManageConnection for Connector {
+    type Connection = Conn;
+    type Error = DbError;
+
+    fn connect(&self) -> DbResult<Conn> {
+        self.open()
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> DbResult<()> {
+        conn.ping()
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        conn.is_broken()
+    }
+}
+
+/// Tells the log why the pool could not connect; the pool tries again by itself.
+#[derive(Debug)]
+pub(crate) struct LogFailures;
+
+impl r2d2::HandleError<DbError> for LogFailures {
+    fn handle_error(&self, error: DbError) {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::warn!(cause, "no connection to the database");
+    }
+}

@@ -1,0 +1,9 @@
+create table accounts (
+    id integer primary key autoincrement,
+    name text not null unique,
+    balance text,
+    opened_at text not null,
+    closed boolean not null default false,
+    picture blob
+);
+create table more (id integer primary key);

@@ -1,0 +1,8 @@
+create table account (
+    id integer primary key autoincrement,
+    name text not null unique,
+    balance text,
+    opened_at text not null,
+    closed boolean not null default false,
+    picture blob
+);

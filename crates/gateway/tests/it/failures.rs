@@ -1,0 +1,194 @@
+//! What clients hear when a service is slow, away, broken, or dies; and what services hear when clients go away.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use crate::harness::{Gateway, OK, Peer, Service, before, before_with, nowhere};
+
+const GET: &str = "GET /api/service/x HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// Does not wait long for the first byte of an answer.
+async fn impatient(service: &Service) -> Gateway {
+    before_with(service.address, nowhere().await, |config| {
+        config.timeouts.first_byte = Duration::from_millis(200);
+    })
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_is_503() {
+    let gateway = before(nowhere().await).await;
+    let answer = gateway.exchange(GET).await;
+    assert_eq!((answer.status(), answer.problem().as_str()), (503, "unavailable"));
+    assert_eq!(answer.field("retry-after"), Some("1"));
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_let_in_is_503() {
+    // A full backlog: the kernel lets connections hang, as a dead machine would.
+    let full = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = full.local_addr().expect("an address");
+    let gateway =
+        before_with(address, nowhere().await, |config| config.timeouts.connect = Duration::from_millis(200));
+    let mut waiting = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await
+    {
+        waiting.push(connected.expect("connected"));
+    }
+    let answer = gateway.exchange(GET).await;
+    assert_eq!((answer.status(), answer.problem().as_str()), (503, "unavailable"));
+    drop(full);
+}
+
+#[tokio::test]
+async fn a_silent_service_is_504_and_its_connection_closed() {
+    let service = Service::new();
+    let gateway = impatient(&service).await;
+    let mut client = gateway.connect().await;
+    client.write(GET.as_bytes()).await;
+    let mut behind = service.accept().await;
+    behind.head().await.expect("a request");
+    let answer = client.answer().await;
+    assert_eq!((answer.status(), answer.problem().as_str()), (504, "upstream_timeout"));
+    behind.closed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_in_its_body_is_408() {
+    let service = Service::new();
+    let gateway = impatient(&service).await;
+    let mut client = gateway.connect().await;
+    client.write(b"POST /api/service/x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab").await;
+    let mut behind = service.accept().await;
+    behind.head().await.expect("a request");
+    let answer = client.answer().await;
+    assert_eq!((answer.status(), answer.problem().as_str()), (408, "request_timeout"));
+    assert_eq!(behind.rest().await, b"ab");
+}
+
+#[tokio::test]
+async fn a_slow_body_is_not_a_silent_service() {
+    let service = Service::new();
+    let gateway = impatient(&service).await;
+    let mut client = gateway.connect().await;
+    client.write(b"POST /api/service/x HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n").await;
+    let mut behind = service.accept().await;
+    behind.head().await.expect("a request");
+    // Twice as long as the limit altogether, each pause well within it.
+    for _ in 0..8 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        client.write(b"x").await;
+    }
+    behind.write(OK.as_bytes()).await;
+    assert_eq!(client.answer().await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_502_and_is_not_tried_again() {
+    for broken in [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+        "nonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+    ] {
+        let service = Service::new();
+        let gateway = before(service.address).await;
+        let mut client = gateway.connect().await;
+        client.write(GET.as_bytes()).await;
+        let mut behind = service.accept().await;
+        behind.head().await.expect("a request");
+        behind.write(broken.as_bytes()).await;
+        drop(behind);
+        let answer = client.answer().await;
+        assert_eq!((answer.status(), answer.problem().as_str()), (502, "upstream_unavailable"), "{broken}");
+        service.assert_untouched().await;
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_dies_in_its_answer_never_looks_whole() {
+    for (head, piece) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n", "12345"),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "5\r\n12345\r\n"),
+    ] {
+        let service = Service::new();
+        let gateway = before(service.address).await;
+        let mut client = gateway.connect().await;
+        client.write(GET.as_bytes()).await;
+        let mut behind = service.accept().await;
+        behind.head().await.expect("a request");
+        behind.write(head.as_bytes()).await;
+        behind.write(piece.as_bytes()).await;
+        drop(behind);
+        let answer = client.answer().await;
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.whole, "a broken answer looks whole: {answer:?}");
+        client.closed().await;
+    }
+}
+
+/// A client connected and waiting for an answer, and the service that has its request.
+async fn waiting(gateway: &Gateway, service: &Service, request: &str) -> (Peer, Peer) {
+    let mut client = gateway.connect().await;
+    client.write(request.as_bytes()).await;
+    let mut behind = service.accept().await;
+    behind.message().await.expect("a request");
+    (client, behind)
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_its_request() {
+    let service = Service::new();
+    let gateway = before(service.address).await;
+    let (client, mut behind) = waiting(&gateway, &service, GET).await;
+    drop(client);
+    behind.closed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_in_the_answer_ends_it() {
+    let service = Service::new();
+    let gateway = before(service.address).await;
+    let (mut client, mut behind) = waiting(&gateway, &service, GET).await;
+    behind.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n").await;
+    assert_eq!(client.head().await.expect("an answer").status(), 200);
+    drop(client);
+    behind.closed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_in_its_body_breaks_the_request_off() {
+    let service = Service::new();
+    let gateway = before(service.address).await;
+    for path in ["/api/service/x", "/api/webhooks/site"] {
+        let mut client = gateway.connect().await;
+        client
+            .write(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab").as_bytes())
+            .await;
+        let mut behind = service.accept().await;
+        behind.head().await.expect("a request");
+        drop(client);
+        assert_eq!(behind.rest().await, b"ab", "{path}");
+    }
+}
+
+/// A platform may send a webhook and not wait. What arrived whole is delivered all the same.
+#[tokio::test]
+async fn a_whole_webhook_outlives_its_sender() {
+    let service = Service::new();
+    let gateway = before(service.address).await;
+    let request = "POST /api/webhooks/site HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nok";
+    let (client, mut behind) = waiting(&gateway, &service, request).await;
+    drop(client);
+    // By the time that a later client's going away was noticed, the first one's was.
+    let (later, mut behind_later) = waiting(&gateway, &service, GET).await;
+    drop(later);
+    behind_later.closed().await;
+    behind.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    // Its connection was not closed: it carries the next request.
+    let mut client = gateway.connect().await;
+    client.write(request.as_bytes()).await;
+    assert_eq!(behind.message().await.expect("the next request").body, b"ok");
+}

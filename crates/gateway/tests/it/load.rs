@@ -1,0 +1,50 @@
+//! Many at once, each with its own answer.
+
+use std::sync::Arc;
+
+use tokio::sync::{Barrier, mpsc};
+
+use crate::harness::{Service, before};
+
+const AT_ONCE: usize = 1_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_requests_at_once_get_their_own_answers() {
+    let service = Service::new();
+    let gateway = Arc::new(before(service.address).await);
+    // The service answers nobody before all are there.
+    let all = Arc::new(Barrier::new(AT_ONCE));
+    tokio::spawn(async move {
+        loop {
+            let (mut peer, all) = (service.accept_at_leisure().await, Arc::clone(&all));
+            tokio::spawn(async move {
+                let request = peer.message().await.expect("a request");
+                let path = request.line.split(' ').nth(1).expect("a path").to_owned();
+                all.wait().await;
+                peer.write(
+                    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}", path.len()).as_bytes(),
+                )
+                .await;
+                // Open until the gateway has read it.
+                peer.rest().await;
+            });
+        }
+    });
+    let (sender, mut answered) = mpsc::unbounded_channel();
+    for number in 0..AT_ONCE {
+        let (gateway, sender) = (Arc::clone(&gateway), sender.clone());
+        tokio::spawn(async move {
+            let path = format!("/api/service/{number}");
+            let answer = gateway.get(&path).await;
+            assert_eq!((answer.status(), String::from_utf8_lossy(&answer.body)), (200, path.into()));
+            sender.send(number).expect("counted");
+        });
+    }
+    drop(sender);
+    let mut numbers = Vec::new();
+    while let Some(number) = answered.recv().await {
+        numbers.push(number);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..AT_ONCE).collect::<Vec<_>>());
+}

@@ -1,0 +1,18 @@
+//! The gateway as its neighbours meet it: real sockets on both sides, and bytes where bytes matter.
+
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+mod connections;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod paths;
+#[cfg(test)]
+mod trail;

@@ -1,0 +1,178 @@
+//! What the gateway itself refuses comes to audit-log, counted; what it passes on is the service's to record.
+
+use std::net::SocketAddr;
+
+use contract::clock::Clock;
+use contract::internal::AppendEntries;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::harness::{Gateway, Peer, Service, answering, before_with, nowhere, ring, soon};
+
+/// The entries that come to an audit-log at this address.
+struct Entries(mpsc::UnboundedReceiver<Value>);
+
+impl Entries {
+    /// An audit-log that takes what it gets.
+    async fn at(address: SocketAddr) -> Self {
+        let service = Service::on(address);
+        let (sender, entries) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            loop {
+                let (peer, sender) = (service.accept_at_leisure().await, sender.clone());
+                tokio::spawn(take(peer, sender));
+            }
+        });
+        Self(entries)
+    }
+
+    /// The next entry's payload.
+    async fn next(&mut self) -> Value {
+        soon("an entry", self.0.recv()).await.expect("an entry")
+    }
+}
+
+async fn take(mut peer: Peer, sender: mpsc::UnboundedSender<Value>) {
+    while let Some(request) = peer.message().await {
+        assert_eq!(request.line, "POST /internal/entries HTTP/1.1");
+        let token = request.field("x-crm-internal").expect("a token");
+        auth::internal_token::verify(&ring(), "audit-log", token, Clock::system().now()).expect("valid");
+        let batch: AppendEntries = serde_json::from_slice(&request.body).expect("entries");
+        let body = format!(r#"{{"appended":{},"alreadyThere":0}}"#, batch.entries.len());
+        for entry in batch.entries {
+            // The test may be over.
+            sender.send(serde_json::from_str(&entry.payload).expect("JSON")).unwrap_or_default();
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        peer.write(format!("{head}{body}").as_bytes()).await;
+    }
+}
+
+fn text<'a>(entry: &'a Value, member: &str) -> &'a str {
+    entry[member].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn every_refusal_of_the_gateway_comes_to_the_trail() {
+    let audit_log = nowhere().await;
+    let mut entries = Entries::at(audit_log).await;
+    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    for (request, reason, outcome, action, route) in [
+        ("GET /internal/entries", "route_not_found", "refused", "request.refuse", ""),
+        ("GET /api/service/a%00", "bad_path", "refused", "request.refuse", ""),
+        ("GET /api/service/a%zz", "bad_path", "refused", "service_api.pass_on", "/api/service/{rest:.*}"),
+        ("GET /api/webhooks/site", "method_not_allowed", "refused", "request.refuse", ""),
+        ("POST /api/webhooks/site", "unavailable", "failed", "webhook.pass_on", "/api/webhooks/{rest:.*}"),
+        (
+            "GET /api/service/clients/ann@example.com",
+            "unavailable",
+            "failed",
+            "service_api.pass_on",
+            "/api/service/{rest:.*}",
+        ),
+    ] {
+        let answer =
+            gateway.exchange(&format!("{request} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")).await;
+        let entry = entries.next().await;
+        let said = ["reason", "outcome", "action", "route", "requestId", "service"]
+            .map(|member| text(&entry, member));
+        let id = answer.field("x-request-id").expect("an id");
+        assert_eq!(said, [reason, outcome, action, route, id, "gateway"], "{request}: {entry}");
+        assert_eq!((entry["count"].as_u64(), text(&entry["actor"], "kind")), (Some(1), "anonymous"));
+        assert!(entry["address"]["sha256"].is_string(), "the address is sealed: {entry}");
+        assert!(!entry.to_string().contains("ann@"), "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn counts_add_up() {
+    const REFUSALS: u64 = 300;
+    let audit_log = nowhere().await;
+    let mut entries = Entries::at(audit_log).await;
+    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let mut client = gateway.connect().await;
+    for _ in 0..REFUSALS {
+        client.write(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert_eq!(client.answer().await.status(), 404);
+    }
+    let mut counted = 0;
+    while counted < REFUSALS {
+        counted += entries.next().await["count"].as_u64().expect("a count");
+    }
+    assert_eq!(counted, REFUSALS);
+}
+
+#[tokio::test]
+async fn what_a_service_answers_is_its_own_to_record() {
+    let audit_log = nowhere().await;
+    let mut entries = Entries::at(audit_log).await;
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 401 Unauthorized\r\ncontent-type: application/problem+json\r\nwww-authenticate: Bearer\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 404 Not Found\r\ncontent-type: application/problem+json\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n{}",
+    ] {
+        let (service, _seen) = answering(answer).await;
+        let gateway = before_with(service, audit_log, |_| {});
+        let passed_on = gateway.get("/api/service/x").await;
+        assert!(answer.starts_with(&passed_on.line), "{passed_on:?}");
+        for field in ["www-authenticate", "retry-after"] {
+            assert_eq!(passed_on.field(field).is_some(), answer.contains(field), "{passed_on:?}");
+        }
+        // The first entry is of what came after.
+        let refused = gateway.get("/nothing").await;
+        assert_eq!(text(&entries.next().await, "requestId"), refused.field("x-request-id").expect("an id"));
+    }
+}
+
+#[tokio::test]
+async fn entries_wait_while_audit_log_is_away() {
+    let audit_log = nowhere().await;
+    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let refused = gateway.get("/nothing").await;
+    // Refuse each attempt for as long as it takes to see one.
+    let away = Service::on(audit_log);
+    drop(away.accept().await);
+    drop(away);
+    let mut entries = Entries::at(audit_log).await;
+    assert_eq!(text(&entries.next().await, "requestId"), refused.field("x-request-id").expect("an id"));
+}
+
+#[tokio::test]
+async fn a_batch_that_is_refused_for_good_does_not_stand_in_the_way() {
+    let audit_log = nowhere().await;
+    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    gateway.get("/nothing").await;
+    let senseless = Service::on(audit_log);
+    let mut peer = senseless.accept().await;
+    peer.message().await.expect("entries");
+    peer.write(b"HTTP/1.1 422 Unprocessable Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+    drop((peer, senseless));
+    let mut entries = Entries::at(audit_log).await;
+    let later = gateway.get("/api/service//x").await;
+    assert_eq!(text(&entries.next().await, "requestId"), later.field("x-request-id").expect("an id"));
+}
+
+#[tokio::test]
+async fn what_is_counted_is_handed_over_before_the_end() {
+    let audit_log = nowhere().await;
+    let mut entries = Entries::at(audit_log).await;
+    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let refused = gateway.get("/nothing").await;
+    stop(gateway).await;
+    assert_eq!(text(&entries.next().await, "requestId"), refused.field("x-request-id").expect("an id"));
+}
+
+#[tokio::test]
+async fn an_audit_log_that_stays_away_does_not_hold_the_end_up() {
+    let gateway = before_with(nowhere().await, nowhere().await, |_| {});
+    gateway.get("/nothing").await;
+    stop(gateway).await;
+}
+
+async fn stop(Gateway(running): Gateway) {
+    soon("the end", running.stop()).await.expect("a clean end");
+}

@@ -1,0 +1,150 @@
+//! The caller as a type: a handler's first argument says who may call it, and the kit lets nobody else through. What the
+//! permission is, is decided here and nowhere else; a handler that took no `Caller` would not fit into a route.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::net::IpAddr;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use auth::staff::{Role, StaffClaims};
+use contract::problems::Code;
+
+use crate::audit::RequestAudit;
+use crate::context::RequestContext;
+use crate::dispatch::Admitted;
+use crate::problem::Failure;
+use crate::routes::Access;
+
+/// A permission, as a type.
+pub trait Scope: 'static {
+    /// What the caller must show.
+    const ACCESS: Access;
+}
+
+/// Anyone, known or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Anyone;
+/// Whoever signs the body: the handler must check, and then name the caller with [`RequestAudit::identify`].
+#[derive(Clone, Copy, Debug)]
+pub struct Webhook;
+/// A bearer of the service API's token.
+#[derive(Clone, Copy, Debug)]
+pub struct Service;
+/// One of our own services.
+#[derive(Clone, Copy, Debug)]
+pub struct Internal;
+/// A member of staff whom `R` lets in.
+#[derive(Clone, Copy, Debug)]
+pub struct Staff<R>(PhantomData<R>);
+
+/// A set of roles, as a type.
+pub trait Roles: 'static {
+    /// Any of these is enough.
+    const ROLES: &'static [Role];
+}
+
+/// Those who may read the audit trail.
+#[derive(Clone, Copy, Debug)]
+pub struct AuditorOrAdmin;
+
+impl Roles for AuditorOrAdmin {
+    const ROLES: &'static [Role] = &[Role::Auditor, Role::Admin];
+}
+
+impl Scope for Anyone {
+    const ACCESS: Access = Access::Public;
+}
+impl Scope for Webhook {
+    const ACCESS: Access = Access::Webhook;
+}
+impl Scope for Service {
+    const ACCESS: Access = Access::Service;
+}
+impl Scope for Internal {
+    const ACCESS: Access = Access::Internal;
+}
+impl<R: Roles> Scope for Staff<R> {
+    const ACCESS: Access = Access::Staff(R::ROLES);
+}
+
+/// Who a caller was shown to be.
+#[derive(Clone, Debug)]
+pub enum Identity {
+    /// Nobody was asked.
+    Unknown,
+    /// The name of the service API's credential.
+    Credential(String),
+    /// The claims of a verified staff JWT.
+    Staff(StaffClaims),
+    /// The `iss` of a verified internal token.
+    Service(String),
+}
+
+/// The caller of one request, let in under `S`.
+pub struct Caller<S> {
+    admitted: Admitted,
+    scope: PhantomData<S>,
+}
+
+impl<S> Caller<S> {
+    /// What this request adds to its audit entry.
+    pub fn audit(&self) -> &RequestAudit {
+        &self.admitted.audit
+    }
+
+    /// The request's names, to be passed on with calls made for it.
+    pub fn context(&self) -> &RequestContext {
+        &self.admitted.context
+    }
+
+    /// The client's network address: as the gateway tells it, else the connection's.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.admitted.address
+    }
+
+    /// Who the caller was shown to be.
+    pub fn identity(&self) -> &Identity {
+        &self.admitted.identity
+    }
+}
+
+impl<S: Scope> FromRequest for Caller<S> {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    /// Takes what the kit admitted before. A handler outside of a route table is never admitted.
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let admitted =
+            request.extensions().get::<Admitted>().filter(|admitted| admitted.access == S::ACCESS).cloned();
+        ready(match admitted {
+            Some(admitted) => Ok(Self { admitted, scope: PhantomData }),
+            None => {
+                Err(Failure::new(Code::InternalError).caused_by("a handler outside of its route's access"))
+            }
+        })
+    }
+}
+
+/// Arguments of a handler whose first is a [`Caller`]. Implemented for up to eight arguments, and not to be implemented elsewhere.
+pub trait CallerFirst: FromRequest + 'static {
+    /// What the first argument asks for.
+    const ACCESS: Access;
+}
+
+macro_rules! caller_first {
+    ($($rest:ident)*) => {
+        impl<S: Scope, $($rest: FromRequest + 'static),*> CallerFirst for (Caller<S>, $($rest,)*) {
+            const ACCESS: Access = S::ACCESS;
+        }
+    };
+}
+
+caller_first! {}
+caller_first! { A }
+caller_first! { A B }
+caller_first! { A B C }
+caller_first! { A B C D }
+caller_first! { A B C D E }
+caller_first! { A B C D E F }
+caller_first! { A B C D E F G }

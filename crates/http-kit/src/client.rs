@@ -1,0 +1,185 @@
+//! Calls between our own services: typed JSON over HTTP with a short-lived internal token. No proxy, no redirects, no retries: who
+//! calls decides whether to try again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use auth::internal_token;
+use auth::keyring::KeyRing;
+use contract::clock::{Clock, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::config::ConfigError;
+use crate::context::RequestContext;
+use crate::headers::{INTERNAL_TOKEN, REQUEST_ID, TRACEPARENT};
+
+/// How long a token is used; it is valid for 60 s, so half of that is left for the way and for clocks that differ.
+const TOKEN_USE: Duration = Duration::from_secs(30);
+/// Shorter than our servers keep idle connections (75 s).
+const POOL_IDLE: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The largest answer that is read, in bytes.
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
+
+/// Makes the tokens that one service shows another; the same one for a while. Cheap to clone.
+#[derive(Clone)]
+pub struct InternalTokens(Arc<Tokens>);
+
+struct Tokens {
+    issuer: &'static str,
+    audience: &'static str,
+    ring: KeyRing,
+    clock: Clock,
+    current: Mutex<Option<(String, Timestamp)>>,
+}
+
+impl InternalTokens {
+    /// Tokens by which `issuer` is known to `audience`; both are service names.
+    pub fn new(issuer: &'static str, audience: &'static str, ring: KeyRing, clock: Clock) -> Self {
+        Self(Arc::new(Tokens { issuer, audience, ring, clock, current: Mutex::new(None) }))
+    }
+
+    /// A token with at least half of its life before it.
+    pub fn current(&self) -> String {
+        let Tokens { issuer, audience, ring, clock, current } = &*self.0;
+        let now = clock.now();
+        let mut current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some((token, made)) if *made <= now && now < made.plus(TOKEN_USE) => token.clone(),
+            _ => {
+                let token = internal_token::issue(ring, issuer, audience, now);
+                *current = Some((token.clone(), now));
+                token
+            }
+        }
+    }
+}
+
+/// Why a call to another service brought no answer to go on with. None carries what the answer said beyond its code.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It could not be reached, or the connection broke off. The call may have taken effect.
+    #[error("{service} cannot be reached: {cause}")]
+    Unreachable {
+        /// The service called.
+        service: &'static str,
+        /// What the client library says, without the address.
+        cause: String,
+    },
+    /// No whole answer in time. The call may have taken effect.
+    #[error("{0} did not answer in time")]
+    Timeout(&'static str),
+    /// It answered, and not with success.
+    #[error("{service} answered {status} {code}")]
+    Refused {
+        /// The service called.
+        service: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The problem's code, `-` if there is none.
+        code: String,
+    },
+    /// It answered something else than what was agreed.
+    #[error("{0} answered something unreadable")]
+    Unreadable(&'static str),
+}
+
+/// Calls one other service. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct InternalClient {
+    http: reqwest::Client,
+    base: reqwest::Url,
+    service: &'static str,
+    tokens: InternalTokens,
+}
+
+impl InternalClient {
+    /// A client of the service at `base`, which the setting `setting` gave.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] when `base` is not an `http` or `https` URL without a query.
+    pub fn new(setting: &str, base: &str, tokens: InternalTokens) -> Result<Self, ConfigError> {
+        let invalid = || ConfigError::invalid(setting, "an http or https URL without query");
+        let base = reqwest::Url::parse(base).map_err(|_| invalid())?;
+        if !matches!(base.scheme(), "http" | "https") || base.query().is_some() || base.fragment().is_some() {
+            return Err(invalid());
+        }
+        let http = builder(base.as_str())
+            .ok_or_else(invalid)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE)
+            .build()
+            .map_err(|_| invalid())?;
+        Ok(Self { http, base, service: tokens.0.audience, tokens })
+    }
+
+    /// Posts `body` as JSON to `path` and reads the answer, all within `timeout`.
+    ///
+    /// # Errors
+    /// Any [`CallError`].
+    pub async fn post_json<B: Serialize + ?Sized, A: DeserializeOwned>(
+        &self,
+        context: &RequestContext,
+        path: &str,
+        body: &B,
+        timeout: Duration,
+    ) -> Result<A, CallError> {
+        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let sending = self
+            .http
+            .post(url)
+            .header(INTERNAL_TOKEN.as_str(), self.tokens.current())
+            .header(TRACEPARENT.as_str(), context.traceparent())
+            .header(REQUEST_ID.as_str(), context.request_id().as_str())
+            .timeout(timeout)
+            .json(body);
+        let mut response = sending.send().await.map_err(|error| self.failed(error))?;
+        let status = response.status();
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error))? {
+            if answer.len() + chunk.len() > LARGEST_ANSWER {
+                return Err(CallError::Unreadable(self.service));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return serde_json::from_slice(&answer).map_err(|_| CallError::Unreadable(self.service));
+        }
+        let problem: Option<serde_json::Value> = serde_json::from_slice(&answer).ok();
+        let code =
+            problem.as_ref().and_then(|problem| problem.get("code")?.as_str()).unwrap_or("-").to_owned();
+        Err(CallError::Refused { service: self.service, status: status.as_u16(), code })
+    }
+
+    fn failed(&self, error: reqwest::Error) -> CallError {
+        if error.is_timeout() {
+            return CallError::Timeout(self.service);
+        }
+        CallError::Unreachable { service: self.service, cause: format!("{:?}", error.without_url()) }
+    }
+}
+
+/// A builder for `url`, with no proxy and no redirects, whose TLS is rustls on ring; `None` for what is no `http` or `https` URL. For
+/// programs that call from outside, as a platform does.
+pub fn builder(url: &str) -> Option<reqwest::ClientBuilder> {
+    let url = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    Some(with_tls(url.scheme())?.no_proxy().redirect(reqwest::redirect::Policy::none()))
+}
+
+/// A builder whose TLS is rustls on ring. Where the base is plain http no trusted roots are looked for: a machine without any
+/// must still be able to call its neighbours.
+fn with_tls(scheme: &str) -> Option<reqwest::ClientBuilder> {
+    let provider = rustls::crypto::ring::default_provider();
+    if scheme == "https" {
+        // An error means that the process has a provider already, and that is enough.
+        provider.install_default().map_or_else(drop, drop);
+        return Some(reqwest::Client::builder());
+    }
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Some(reqwest::Client::builder().tls_backend_preconfigured(config))
+}

@@ -1,0 +1,171 @@
+//! Failures as RFC 9457 problems. A failure names a code of the published list; its cause stays here: it is logged once, with the
+//! request id, and never sent.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use actix_web::{HttpResponse, ResponseError};
+use contract::ids::{EventId, RequestId};
+use contract::problems::{Code, FieldError, Problem};
+
+/// The media type of every error we answer (RFC 9457, section 6.1).
+pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// After how many seconds a caller may try again, where we do not know better.
+const TRY_AGAIN_SECONDS: u32 = 1;
+
+/// What a failure says to the caller: a problem that lacks the request's id.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Code,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    kept: Option<EventId>,
+}
+
+/// Why a request is not answered as asked. Every handler's error ends as one.
+#[derive(Debug)]
+pub struct Failure {
+    said: Said,
+    retry_after: Option<u32>,
+    allow: Option<HeaderValue>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
+    pub fn new(code: Code) -> Self {
+        let retry_after = (code.status() == 503).then_some(TRY_AGAIN_SECONDS);
+        let said = Said { code, detail: None, errors: Vec::new(), kept: None };
+        Self { said, retry_after, allow: None, cause: None }
+    }
+
+    /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.said.detail = Some(detail.into());
+        self
+    }
+
+    /// Names what is wrong with each field.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.said.errors = errors;
+        self
+    }
+
+    /// Says under which id a refused event was kept.
+    #[must_use]
+    pub fn with_kept_event(mut self, event_id: EventId) -> Self {
+        self.said.kept = Some(event_id);
+        self
+    }
+
+    /// Adds the cause, for the log alone. Its text must name no person and no secret.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Says after how many seconds another try makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Says which methods the path has, comma-separated: for 405.
+    #[must_use]
+    pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// The code.
+    pub fn code(&self) -> Code {
+        self.said.code
+    }
+
+    /// What is logged: the cause and the causes behind it.
+    pub(crate) fn cause_chain(&self) -> Option<String> {
+        let cause = self.cause.as_deref()?;
+        let mut text = cause.to_string();
+        let mut next = cause.source();
+        while let Some(deeper) = next {
+            text.push_str(": ");
+            text.push_str(&deeper.to_string());
+            next = deeper.source();
+        }
+        Some(text)
+    }
+
+    fn challenge(&self) -> Option<HeaderValue> {
+        Some(HeaderValue::from_static(match self.said.code {
+            Code::CredentialsMissing => r#"Bearer realm="crm-bridge""#,
+            Code::CredentialsInvalid => r#"Bearer realm="crm-bridge", error="invalid_token""#,
+            Code::SignatureMissing | Code::SignatureMalformed | Code::SignatureMismatch => {
+                r#"X-Webhook-Signature realm="webhooks""#
+            }
+            _ => return None,
+        }))
+    }
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Self {
+        Self::new(code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.said.code.as_str())
+    }
+}
+
+impl ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.said.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The head of the answer; the app writes the body on the way out, when it knows the request's id.
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        let mut response = HttpResponse::new(self.status_code());
+        let headers = response.headers_mut();
+        // An error says something about this moment; no cache may repeat it.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(methods) = &self.allow {
+            headers.insert(ALLOW, methods.clone());
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        response.extensions_mut().insert(self.said.clone());
+        response
+    }
+}
+
+/// Writes the body of a response that says a problem.
+pub(crate) fn render<B>(
+    response: HttpResponse<B>,
+    said: Said,
+    request_id: &RequestId,
+) -> HttpResponse<BoxBody> {
+    let Said { code, detail, errors, kept } = said;
+    let detail = detail.unwrap_or_else(|| code.title().to_owned());
+    let mut problem = Problem { errors, event_id: kept, ..Problem::new(code, detail, request_id.clone()) };
+    problem.kept = kept.map(|_| true);
+    // A problem is text and numbers: it always serialises.
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    response.set_body(BoxBody::new(body))
+}

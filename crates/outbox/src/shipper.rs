@@ -1,0 +1,219 @@
+//! Hands what lies in the outbox to audit-log, for ever. Rows are claimed by being there, never by a cursor; one is
+//! removed only after audit-log said that it is durable there. What is sent twice is taken once.
+
+use crate::table::{Row, oldest, remove};
+use crate::wake::Wake;
+use auth::random::Random;
+use contract::audit::Sealed;
+use contract::clock::{Clock, Timestamp};
+use contract::internal::{AppendEntries, AppendedEntries};
+use db::lease::{self, Lease};
+use db::{Database, DbError, DbResult};
+use http_kit::client::{CallError, InternalClient};
+use http_kit::context::RequestContext;
+use http_kit::server::Shutdown;
+use std::time::Duration;
+
+const PATH: &str = "/internal/entries";
+const LEASE: &str = "outbox";
+/// Only an owner that died makes others wait for its end.
+const LEASE_TTL: Duration = Duration::from_secs(10);
+/// The lease is taken anew when less is left: more than a call and a removal take.
+const LEASE_LEFT: Duration = Duration::from_secs(7);
+/// Rows in one call at most.
+const BATCH: i64 = 500;
+/// Bytes of payloads and disclosures in one call at most; audit-log takes 4 MiB of JSON, in which quotes are escaped.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// How often it looks by itself: for rows of other replicas, and of processes that died before they woke anyone.
+const POLL: Duration = Duration::from_secs(1);
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_LAST: Duration = Duration::from_secs(10);
+/// Entries that audit-log refuses one by one and that are passed over, so that they hold nobody up. They stay in the
+/// table, are tried again by the next start, and more of them than this stop the shipping: then the fault is no entry's.
+const SET_ASIDE: usize = 100;
+
+/// The job that ships; one in each replica, of which the lease lets one work.
+pub struct Shipper {
+    database: Database,
+    client: InternalClient,
+    clock: Clock,
+    random: Random,
+    wake: Wake,
+    owner: String,
+    lease: Option<(Lease, Timestamp)>,
+    set_aside: Vec<i64>,
+}
+
+/// Why it must wait before it goes on.
+enum Trouble {
+    Database(DbError),
+    Call(CallError),
+    SetAside,
+}
+
+impl From<DbError> for Trouble {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// What a round came to.
+enum Round {
+    /// There may be more.
+    Shipped,
+    /// Nothing is there, or another replica holds the lease.
+    Idle,
+}
+
+impl Shipper {
+    /// Ships from `database` through `client`, which must be audit-log's.
+    pub fn new(database: Database, client: InternalClient, clock: Clock, random: Random, wake: Wake) -> Self {
+        // Sixteen random bytes: no two processes are one owner, a restarted one neither.
+        let owner = random.bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { database, client, clock, random, wake, owner, lease: None, set_aside: Vec::new() }
+    }
+
+    /// Works until `shutdown`. It may be stopped anywhere: what was not acknowledged is there for the next.
+    pub async fn run(mut self, shutdown: Shutdown) {
+        tokio::select! {
+            () = self.work() => {}
+            () = shutdown.requested() => {}
+        }
+        if let Some((lease, _)) = self.lease.take() {
+            let now = self.clock.now().into();
+            if let Err(error) = self.database.write(move |conn| lease::release(conn, &lease, now)).await {
+                tracing::debug!(%error, "the outbox's lease runs out by itself");
+            }
+        }
+    }
+
+    async fn work(&mut self) {
+        let mut backoff = BACKOFF_FIRST;
+        loop {
+            match self.round().await {
+                Ok(Round::Shipped) => backoff = BACKOFF_FIRST,
+                Ok(Round::Idle) => {
+                    backoff = BACKOFF_FIRST;
+                    tokio::select! {
+                        () = self.wake.woken() => {}
+                        () = tokio::time::sleep(POLL) => {}
+                    }
+                }
+                Err(trouble) => {
+                    trouble.log();
+                    tokio::time::sleep(self.jittered(backoff)).await;
+                    backoff = (backoff * 2).min(BACKOFF_LAST);
+                }
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Result<Round, Trouble> {
+        if self.set_aside.len() > SET_ASIDE {
+            self.set_aside.clear();
+            return Err(Trouble::SetAside);
+        }
+        let but = self.set_aside.clone();
+        let mut rows = self.database.read(move |conn| oldest(conn, &but, BATCH)).await?;
+        rows.truncate(fitting(&rows));
+        if rows.is_empty() || !self.leased().await? {
+            return Ok(Round::Idle);
+        }
+        self.ship(rows).await?;
+        Ok(Round::Shipped)
+    }
+
+    /// True when the lease is ours for long enough.
+    async fn leased(&mut self) -> DbResult<bool> {
+        let now = self.clock.now();
+        if self.lease.as_ref().is_some_and(|(_, until)| now.plus(LEASE_LEFT) <= *until) {
+            return Ok(true);
+        }
+        let owner = self.owner.clone();
+        let taken = self
+            .database
+            .write(move |conn| lease::acquire(conn, LEASE, &owner, now.into(), LEASE_TTL))
+            .await?;
+        self.lease = taken.map(|lease| (lease, now.plus(LEASE_TTL)));
+        Ok(self.lease.is_some())
+    }
+
+    /// Hands over a batch. When audit-log refuses it for what is in it, it is halved until the entry at fault is alone,
+    /// and that one is set aside.
+    async fn ship(&mut self, rows: Vec<Row>) -> Result<(), Trouble> {
+        let mut parts = vec![rows];
+        while let Some(mut rows) = parts.pop() {
+            match self.hand_over(&rows).await {
+                Ok(()) => {
+                    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+                    self.database.write(move |conn| remove(conn, &ids)).await?;
+                }
+                Err(error) if !is_about_the_entries(&error) => return Err(Trouble::Call(error)),
+                Err(_) if rows.len() > 1 => {
+                    let later = rows.split_off(rows.len() / 2);
+                    parts.extend([later, rows]);
+                }
+                Err(error) => {
+                    for row in rows {
+                        tracing::error!(entry = %row.entry.id, %error, "audit-log refuses an entry; it stays in the outbox");
+                        self.set_aside.push(row.id);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&self, rows: &[Row]) -> Result<(), CallError> {
+        let entries = AppendEntries { entries: rows.iter().map(|row| row.entry.clone()).collect() };
+        let context = RequestContext::fresh(&self.clock, &self.random);
+        let appended: AppendedEntries = self.client.post_json(&context, PATH, &entries, CALL_TIMEOUT).await?;
+        tracing::debug!(appended = appended.appended, already_there = appended.already_there, "shipped");
+        Ok(())
+    }
+
+    /// Between half of `pause` and all of it, so that replicas that failed together don't come back together.
+    fn jittered(&self, pause: Duration) -> Duration {
+        let half = pause / 2;
+        half + half.mul_f64(f64::from(u16::from_be_bytes(self.random.bytes())) / f64::from(u16::MAX))
+    }
+}
+
+impl std::fmt::Debug for Shipper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shipper").field("owner", &self.owner).finish_non_exhaustive()
+    }
+}
+
+impl Trouble {
+    fn log(&self) {
+        match self {
+            Self::Database(error) => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "audit entries wait: the outbox can't be read or written");
+            }
+            Self::Call(error) => tracing::warn!(%error, "audit entries wait for audit-log"),
+            Self::SetAside => tracing::error!("audit-log refuses entry after entry; all of them wait"),
+        }
+    }
+}
+
+/// How many of the rows go into one call; one at least, however large it is.
+fn fitting(rows: &[Row]) -> usize {
+    let mut bytes = 0;
+    let fit = rows.iter().take_while(|row| {
+        bytes += size(&row.entry);
+        bytes <= BATCH_BYTES
+    });
+    fit.count().max(1)
+}
+
+fn size(entry: &Sealed) -> usize {
+    entry.payload.len() + entry.disclosures.iter().map(String::len).sum::<usize>()
+}
+
+/// A refusal that another batch would not meet: not of our token, our haste or audit-log's state.
+fn is_about_the_entries(error: &CallError) -> bool {
+    matches!(error, CallError::Refused { status: 400 | 413 | 422, .. })
+}

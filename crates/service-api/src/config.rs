@@ -1,0 +1,48 @@
+//! The settings of service-api: the only place in it that reads the environment.
+
+use auth::keyring::KeyRing;
+use db::DatabaseUrl;
+use http_kit::config::{ConfigError, Environment};
+use http_kit::server::Listen;
+
+/// Where it listens unless told otherwise.
+const ADDRESS: &str = "127.0.0.1:8082";
+
+/// What service-api needs to know.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds secrets; nobody prints it")]
+pub struct Config {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Its own database.
+    pub database: DatabaseUrl,
+    /// What signs calls between our services.
+    pub internal: KeyRing,
+    /// What platforms show.
+    pub token: KeyRing,
+    /// Where events come from, and where it is asked whether one is still to come.
+    pub ingest_url: String,
+    /// Where audit entries are shipped to.
+    pub audit_log_url: String,
+}
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The first setting that is missing or can't be, by its name and never by its value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let database = environment.required("DATABASE_URL")?;
+        let database = database
+            .parse()
+            .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+        Ok(Self {
+            listen: environment.listen(ADDRESS)?,
+            database,
+            internal: environment.required_key_ring("INTERNAL_SECRET")?,
+            token: environment.required_key_ring("SERVICE_API_TOKEN")?,
+            ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
+            audit_log_url: environment.required("AUDIT_LOG_URL")?,
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! The events that took effect: one row each, in the commit of the effect. This is what makes "exactly once".
+
+use std::collections::HashMap;
+
+use contract::ids::{ClientRef, EventId};
+use db::types::UtcTime;
+use db::{Conn, DbResult, on_backend};
+use diesel::prelude::*;
+
+use super::schema::applied_events;
+use super::{CHUNK, stored};
+use crate::domain::book::Effect;
+
+const APPLIED: &str = "applied";
+const SUPERSEDED: &str = "superseded";
+
+#[derive(Insertable)]
+#[diesel(table_name = applied_events, treat_none_as_default_value = false)]
+struct Row {
+    event_id: String,
+    client: String,
+    result: &'static str,
+    applied_at: UtcTime,
+}
+
+/// What those of these events did that were applied before.
+pub(crate) fn among(
+    conn: &mut Conn,
+    events: impl Iterator<Item = EventId>,
+) -> DbResult<HashMap<EventId, Effect>> {
+    let ids: Vec<String> = events.map(|id| id.to_string()).collect();
+    let mut found = HashMap::new();
+    for ids in ids.chunks(CHUNK) {
+        let rows: Vec<(String, String, String)> = on_backend!(conn, |c| applied_events::table
+            .filter(applied_events::event_id.eq_any(ids))
+            .select((applied_events::event_id, applied_events::client, applied_events::result))
+            .load(c))?;
+        for (event_id, client, result) in rows {
+            let effect = Effect { client: stored(client.parse())?, superseded: result == SUPERSEDED };
+            found.insert(stored(event_id.parse())?, effect);
+        }
+    }
+    Ok(found)
+}
+
+/// Notes what events did. One that is noted already is a [`db::DbError::Conflict`]: another replica was faster, and the whole
+/// transaction with its effect must not count.
+pub(crate) fn add(conn: &mut Conn, mut effects: Vec<(EventId, Effect)>, now: UtcTime) -> DbResult<()> {
+    effects.sort_unstable_by_key(|(event_id, _)| *event_id);
+    let rows = effects.into_iter().map(|(event_id, Effect { client, superseded })| Row {
+        event_id: event_id.to_string(),
+        client: ClientRef::to_string(&client),
+        result: if superseded { SUPERSEDED } else { APPLIED },
+        applied_at: now,
+    });
+    let rows: Vec<Row> = rows.collect();
+    for rows in rows.chunks(CHUNK) {
+        on_backend!(conn, |c| diesel::insert_into(applied_events::table).values(rows).execute(c))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The client record as rows. A merged record stays as a pointer to the one that has all of it.
+
+use std::collections::BTreeMap;
+
+use contract::clock::Timestamp;
+use contract::email::EmailKey;
+use contract::kyc::KycStatus;
+use contract::resources::ClientStatus;
+use db::types::UtcTime;
+use db::{Conn, DbError, DbResult, on_backend};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::schema::{client_emails, clients};
+use super::{CHUNK, stored};
+use crate::domain::client::{Client, Fact, Field, Kyc};
+use crate::domain::order::OrderKey;
+
+/// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
+/// platform gave it to several clientIds.
+const MOST_HOLDERS: i64 = 100;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = clients, treat_none_as_default_value = false)]
+struct Row {
+    id: String,
+    source: String,
+    client_id: Option<String>,
+    email: Option<String>,
+    email_key: Option<String>,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    phone: Option<String>,
+    country: Option<String>,
+    language: Option<String>,
+    status: String,
+    kyc_status: String,
+    kyc_notes: Option<String>,
+    kyc_updated_at: Option<UtcTime>,
+    registered_at: Option<UtcTime>,
+    field_orders: String,
+    merged_into: Option<String>,
+    created_at: UtcTime,
+    updated_at: UtcTime,
+    version: i64,
+}
+
+impl Row {
+    fn of(client: &Client) -> DbResult<Self> {
+        let value = |field| client.value(field).map(str::to_owned);
+        let orders: BTreeMap<Field, OrderKey> =
+            client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
+        Ok(Self {
+            id: client.id.to_string(),
+            source: client.source.clone(),
+            client_id: client.client_id.clone(),
+            email: value(Field::Email),
+            email_key: client.address().map(|key| key.as_str().to_owned()),
+            first_name: value(Field::FirstName),
+            last_name: value(Field::LastName),
+            phone: value(Field::Phone),
+            country: value(Field::Country),
+            language: value(Field::Language),
+            status: client.status.as_str().to_owned(),
+            kyc_status: client.kyc.status.as_str().to_owned(),
+            kyc_notes: client.kyc.notes.clone(),
+            kyc_updated_at: client.kyc.updated_at.map(UtcTime::of),
+            registered_at: client.registered_at.map(UtcTime::of),
+            field_orders: stored(serde_json::to_string(&orders))?,
+            merged_into: client.merged_into.map(|into| into.to_string()),
+            created_at: UtcTime::of(client.created_at),
+            updated_at: UtcTime::of(client.updated_at),
+            version: client.version,
+        })
+    }
+
+    fn into_client(self) -> DbResult<Client> {
+        let orders: BTreeMap<Field, OrderKey> = stored(serde_json::from_str(&self.field_orders))?;
+        let mut facts = BTreeMap::new();
+        for (field, value) in [
+            (Field::Email, self.email),
+            (Field::FirstName, self.first_name),
+            (Field::LastName, self.last_name),
+            (Field::Phone, self.phone),
+            (Field::Country, self.country),
+            (Field::Language, self.language),
+        ] {
+            if let (Some(value), Some(order)) = (value, orders.get(&field)) {
+                facts.insert(field, Fact { value, order: *order });
+            }
+        }
+        let kyc_status = KycStatus::ALL.into_iter().find(|status| status.as_str() == self.kyc_status);
+        Ok(Client {
+            id: stored(self.id.parse())?,
+            source: self.source,
+            client_id: self.client_id,
+            facts,
+            status: word(ClientStatus::parse(&self.status))?,
+            kyc: Kyc {
+                status: word(kyc_status)?,
+                notes: self.kyc_notes,
+                updated_at: self.kyc_updated_at.map(timestamp),
+            },
+            registered_at: self.registered_at.map(timestamp),
+            merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
+            created_at: timestamp(self.created_at),
+            updated_at: timestamp(self.updated_at),
+            version: self.version,
+        })
+    }
+}
+
+fn word<T>(read: Option<T>) -> DbResult<T> {
+    read.ok_or_else(|| DbError::broken("a stored word is none that this service writes"))
+}
+
+fn timestamp(time: UtcTime) -> Timestamp {
+    time.0.into()
+}
+
+/// The ids of a source's clients with these clientIds.
+pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
+    Ok(on_backend!(conn, |c| clients::table
+        .filter(clients::source.eq(source))
+        .filter(clients::client_id.eq_any(client_ids))
+        .select(clients::id)
+        .load(c))?)
+}
+
+/// Those of a source's clients that are known by one of these addresses alone, each with its address.
+pub(crate) fn known_by_address_alone(
+    conn: &mut Conn,
+    source: &str,
+    keys: &[&str],
+) -> DbResult<Vec<(String, Option<String>)>> {
+    Ok(on_backend!(conn, |c| clients::table
+        .filter(clients::source.eq(source))
+        .filter(clients::client_id.is_null())
+        .filter(clients::merged_into.is_null())
+        .filter(clients::email_key.eq_any(keys))
+        .select((clients::id, clients::email_key))
+        .load(c))?)
+}
+
+/// The live clients that have or had this address, of all sources or of one. Nearest first, as [`crate::domain::lookup::Rank`]
+/// has it; that one decides, this order only says whom to look at.
+pub(crate) fn holders(conn: &mut Conn, source: Option<&str>, key: &EmailKey) -> DbResult<Vec<Client>> {
+    let key = key.as_str();
+    let rows: Vec<Row> = on_backend!(conn, |c| {
+        let mut query = client_emails::table
+            .inner_join(clients::table)
+            .filter(client_emails::email_key.eq(key))
+            .filter(clients::merged_into.is_null())
+            .order((
+                clients::email_key.ne(key),
+                clients::registered_at.is_null(),
+                clients::registered_at,
+                clients::client_id.is_null(),
+                clients::client_id,
+                clients::id,
+            ))
+            .limit(MOST_HOLDERS)
+            .select(Row::as_select())
+            .into_boxed();
+        if let Some(source) = source {
+            query = query.filter(clients::source.eq(source));
+        }
+        query.load(c)
+    })?;
+    rows.into_iter().map(Row::into_client).collect()
+}
+
+/// The clientIds of other live clients that have this address now, least first, at most [`MOST_HOLDERS`].
+pub(crate) fn other_client_ids(conn: &mut Conn, of: &Client, key: &EmailKey) -> DbResult<Vec<String>> {
+    let ids: Vec<Option<String>> = on_backend!(conn, |c| clients::table
+        .filter(clients::email_key.eq(key.as_str()))
+        .filter(clients::merged_into.is_null())
+        .filter(clients::client_id.is_not_null())
+        .filter(clients::id.ne(of.id.to_string()))
+        .order(clients::client_id)
+        .limit(MOST_HOLDERS)
+        .select(clients::client_id)
+        .load(c))?;
+    Ok(ids.into_iter().flatten().collect())
+}
+
+/// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.
+pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+    let query = clients::table
+        .filter(clients::id.eq_any(ids))
+        .filter(clients::merged_into.is_null())
+        .order(clients::id);
+    let rows: Vec<Row> = match conn {
+        Conn::Postgres(c) => query.for_update().select(Row::as_select()).load(c)?,
+        // SQLite's one writer is us.
+        Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
+    };
+    rows.into_iter().map(Row::into_client).collect()
+}
+
+/// Writes these clients as they are now, in the order given.
+pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
+    let rows = changed.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    for rows in rows.chunks(CHUNK) {
+        on_backend!(conn, |c| diesel::insert_into(clients::table)
+            .values(rows)
+            .on_conflict(clients::id)
+            .do_update()
+            .set((
+                clients::client_id.eq(excluded(clients::client_id)),
+                clients::email.eq(excluded(clients::email)),
+                clients::email_key.eq(excluded(clients::email_key)),
+                clients::first_name.eq(excluded(clients::first_name)),
+                clients::last_name.eq(excluded(clients::last_name)),
+                clients::phone.eq(excluded(clients::phone)),
+                clients::country.eq(excluded(clients::country)),
+                clients::language.eq(excluded(clients::language)),
+                clients::status.eq(excluded(clients::status)),
+                clients::kyc_status.eq(excluded(clients::kyc_status)),
+                clients::kyc_notes.eq(excluded(clients::kyc_notes)),
+                clients::kyc_updated_at.eq(excluded(clients::kyc_updated_at)),
+                clients::registered_at.eq(excluded(clients::registered_at)),
+                clients::field_orders.eq(excluded(clients::field_orders)),
+                clients::merged_into.eq(excluded(clients::merged_into)),
+                clients::created_at.eq(excluded(clients::created_at)),
+                clients::updated_at.eq(excluded(clients::updated_at)),
+                clients::version.eq(excluded(clients::version)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}

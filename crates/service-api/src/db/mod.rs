@@ -1,0 +1,19 @@
+//! Rows and queries of service-api, a file per table, and the two pieces of work made of them: `apply` and `find`.
+
+pub(crate) mod applied_events;
+pub(crate) mod apply;
+pub(crate) mod client_emails;
+pub(crate) mod clients;
+pub(crate) mod find;
+pub(crate) mod identities;
+mod schema;
+
+use db::{DbError, DbResult};
+
+/// Rows in one statement at most: SQLite takes 32,766 values, PostgreSQL 65,535, and our widest row has 20.
+const CHUNK: usize = 1_000;
+
+/// What we stored must read back; if not, the fault is ours.
+fn stored<T, E>(read: Result<T, E>) -> DbResult<T> {
+    read.map_err(|_| DbError::broken("a stored value is none that this service writes"))
+}

@@ -1,0 +1,15 @@
+//! The rules of the client record. They know neither HTTP nor the database: what they work on is handed in, and what changed is
+//! handed back.
+
+pub(crate) mod book;
+pub(crate) mod client;
+pub(crate) mod effects;
+pub(crate) mod identity;
+pub(crate) mod lookup;
+pub(crate) mod order;
+pub(crate) mod trail;
+
+#[cfg(test)]
+mod convergence;
+#[cfg(test)]
+mod examples;

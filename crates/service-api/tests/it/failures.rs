@@ -1,0 +1,109 @@
+//! What happens when the database, or the trail, is not there.
+
+use auth::random::Random;
+use contract::clock::Clock;
+use contract::internal::{ApplyEvent, ApplyResult};
+use http_kit::kit::Seams;
+use service_api::{MIGRATIONS, SCHEMA};
+use test_kit::database::{Cluster, both, postgres, postgres_on};
+
+use crate::http::send;
+use crate::support::{Api, NOBODY, config, eventually, registered};
+
+#[tokio::test]
+async fn it_is_not_ready_until_its_schema_is_current() {
+    for on in both() {
+        let database = on.open(SCHEMA);
+        let seams = Seams { clock: Clock::system(), random: Random::system() };
+        let running = service_api::start(config(&on, NOBODY), seams).expect("it starts");
+        let ask = async |path: &str| send(running.address(), "GET", path, &[], b"").await;
+        assert_eq!(ask("/livez").await.status, 200);
+        let problem = ask("/readyz").await.problem(503, "unavailable");
+        assert_eq!(problem["detail"], "not ready: database");
+        MIGRATIONS.run(&database).await.expect("the migrations run");
+        assert_eq!(ask("/readyz").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn without_a_trail_nothing_is_applied_and_nothing_answered() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        api.applies(&[registered(1, Some("1"), Some("a@x.org"))]).await;
+        on.run(SCHEMA, "alter table outbox rename to elsewhere", "alter table outbox rename to elsewhere");
+        let answer = api.get("a@x.org").await;
+        answer.problem(503, "unavailable");
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        let event = registered(2, Some("2"), Some("b@x.org"));
+        assert_eq!(api.apply(std::slice::from_ref(&event)).await[0].0, ApplyResult::Failed);
+        assert_eq!(api.whole().await.len(), 1, "no record without its entry");
+        assert_eq!(api.texts("select event_id as text from applied_events").await.len(), 1);
+        on.run(SCHEMA, "alter table elsewhere rename to outbox", "alter table elsewhere rename to outbox");
+        api.applies(&[event]).await;
+        assert_eq!(api.record("b@x.org").await["clientId"], "2");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_stops_costs_503_and_no_restart() {
+    let cluster = Cluster::start();
+    let on = postgres_on(cluster.url());
+    let api = Api::start(&on, NOBODY).await;
+    api.applies(&[registered(1, Some("1"), Some("a@x.org"))]).await;
+    api.record("a@x.org").await;
+    cluster.stop();
+    let answer = api.get("a@x.org").await;
+    answer.problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let event = registered(2, Some("2"), Some("b@x.org"));
+    let batch = serde_json::json!({"events": [event]}).to_string();
+    let answer = api.apply_raw(batch.as_bytes()).await;
+    answer.problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    cluster.start_again();
+    eventually(async || (api.get("a@x.org").await.status == 200).then_some(())).await;
+    eventually(async || (api.apply_raw(batch.as_bytes()).await.status == 200).then_some(())).await;
+    assert_eq!(api.record("b@x.org").await["clientId"], "2");
+}
+
+/// Connections die anywhere, in COMMIT too, and every call is made again until it is answered: as webhook-ingest does.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_cut_off_takes_effect_once() {
+    let on = postgres();
+    let api = Api::start(&on, NOBODY).await;
+    let events: Vec<ApplyEvent> = (1..=120)
+        .map(|n| registered(n, Some(&format!("c{}", n % 30)), Some(&format!("c{n}@x.org"))))
+        .collect();
+    let applying = async {
+        let mut cut_off = 0;
+        for batch in events.chunks(3) {
+            let body = serde_json::json!({"events": batch}).to_string();
+            while api.apply_raw(body.as_bytes()).await.status != 200 {
+                cut_off += 1;
+            }
+        }
+        cut_off
+    };
+    let cutting = async {
+        loop {
+            tokio::task::block_in_place(|| on.end_sessions());
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+    };
+    let cut_off = tokio::select! {
+        cut_off = applying => cut_off,
+        () = cutting => unreachable!("it never ends"),
+    };
+    assert!(cut_off > 0, "nothing was cut off: the test says nothing");
+    assert_eq!(api.whole().await.len(), 30);
+    let applied = eventually(async || {
+        let ids = api.texts("select event_id as text from applied_events").await;
+        (ids.len() == events.len()).then_some(ids.len())
+    });
+    assert_eq!(applied.await, events.len());
+    assert_eq!(
+        api.entries("event.apply", events.len()).await.len(),
+        events.len(),
+        "one entry each, whatever was said again"
+    );
+}

@@ -1,0 +1,89 @@
+//! Never 404 for a client whom an acknowledged event names.
+
+use test_kit::database::both;
+
+use crate::support::{Api, Asked, Ingest, NOBODY, registered};
+
+#[tokio::test]
+async fn who_is_on_record_is_answered_without_asking() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::Pending).await;
+        let api = Api::start(&on, &ingest.url).await;
+        api.applies(&[registered(1, Some("1"), Some("ann@example.com"))]).await;
+        api.record("Ann@Example.com").await;
+        assert!(ingest.heard().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn the_unknown_is_denied_only_when_nothing_is_pending() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::None).await;
+        let api = Api::start(&on, &ingest.url).await;
+        api.get("Ann@Example.com").await.problem(404, "client_not_found");
+        let heard = ingest.heard();
+        assert_eq!(heard.len(), 1);
+        assert_eq!((heard[0].email_key.as_str(), heard[0].wait_ms), ("ann@example.com", 2_000));
+
+        ingest.does(Asked::Pending);
+        let answer = api.get("ann@example.com").await;
+        answer.problem(503, "client_pending");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}
+
+#[tokio::test]
+async fn what_was_applied_while_asking_is_answered() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::None).await;
+        let api = Api::start(&on, &ingest.url).await;
+        let late = registered(1, Some("1"), Some("ann@example.com"));
+        ingest.does(Asked::Applies(api.running.address(), vec![late]));
+        assert_eq!(api.record("ann@example.com").await["clientId"], "1");
+        assert_eq!(ingest.heard().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn when_nobody_can_say_nothing_is_denied() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::Answers(500, "")).await;
+        let api = Api::start(&on, &ingest.url).await;
+        for asked in [
+            Asked::Answers(500, ""),
+            Asked::Answers(503, "{\"code\":\"unavailable\"}"),
+            Asked::Answers(404, ""),
+            Asked::Answers(200, "[]"),
+            Asked::Answers(302, ""),
+        ] {
+            ingest.does(asked);
+            let answer = api.get("ann@example.com").await;
+            let problem = answer.problem(503, "unavailable");
+            assert_eq!(answer.header("retry-after"), Some("1"));
+            assert!(!problem.to_string().contains("ingest"), "no cause: {problem}");
+        }
+        let alone = Api::start(&on, NOBODY).await;
+        alone.get("ann@example.com").await.problem(503, "unavailable");
+        let failed = alone.entries("client.read", 6).await;
+        assert!(
+            failed.iter().all(|entry| entry["outcome"] == "failed" && entry["reason"] == "unavailable"),
+            "{failed:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_address_is_denied_without_asking() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::Pending).await;
+        let api = Api::start(&on, &ingest.url).await;
+        let long = format!("{}@example.com", "a".repeat(400));
+        for nobody in
+            ["ann", "@example.com", "ann@", "ann%FF@example.com", "%C3%28@x.org", "ann%0A@example.com", &long]
+        {
+            api.get(nobody).await.problem(404, "client_not_found");
+        }
+        assert!(ingest.heard().is_empty(), "no senseless address gets that far");
+        assert_eq!(api.entries("client.read", 7).await.len(), 7);
+    }
+}

@@ -1,0 +1,90 @@
+//! Bad configuration ends with one line that names the setting, never its value, and a non-zero code.
+
+use std::process::Output;
+
+use crate::harness::{SECRETS, command, run};
+
+fn refused(output: &Output, setting: &str, value: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(said.trim().lines().count(), 1, "one line: {said}");
+    assert!(said.contains(setting), "names {setting}: {said}");
+    assert!(value.is_empty() || !said.contains(value.trim()), "shows the value: {said}");
+}
+
+const PROGRAMS: [&str; 4] = ["webhook-ingest", "service-api", "audit-log", "gateway"];
+
+#[test]
+fn a_missing_secret_is_named() {
+    for program in PROGRAMS {
+        refused(&run(&mut command(program)), "INTERNAL_SECRET", "");
+    }
+}
+
+#[test]
+fn a_bad_address_is_named() {
+    for program in PROGRAMS {
+        let mut command = command(program);
+        complete(&mut command).env("LISTEN_ADDRESS", "not-an-address");
+        refused(&run(&mut command), "LISTEN_ADDRESS", "not-an-address");
+    }
+}
+
+#[test]
+fn white_space_around_a_secret_is_named() {
+    for program in PROGRAMS {
+        let mut command = command(program);
+        complete(&mut command).env("INTERNAL_SECRET", " padded-padded-padded-padded-padded-padded");
+        refused(&run(&mut command), "INTERNAL_SECRET", "padded-padded");
+    }
+}
+
+#[test]
+fn short_secrets_are_refused_in_production() {
+    for program in PROGRAMS {
+        let mut command = command(program);
+        complete(&mut command).env("ENVIRONMENT", "production").env("INTERNAL_SECRET", "hunter2hunter2");
+        refused(&run(&mut command), "INTERNAL_SECRET", "hunter2hunter2");
+    }
+}
+
+#[test]
+fn a_database_of_an_unknown_kind_is_named_and_its_password_is_not() {
+    for program in ["webhook-ingest", "service-api", "audit-log"] {
+        let mut command = command(program);
+        complete(&mut command).env("DATABASE_URL", "mysql://crm:hunter2@db/crm");
+        refused(&run(&mut command), "DATABASE_URL", "hunter2");
+    }
+}
+
+#[test]
+fn the_all_in_one_refuses_as_its_services_do() {
+    let data = tempfile::tempdir().expect("a folder");
+    let mut command = command("crm-bridge");
+    command.arg("--data-dir").arg(data.path()).env("WEBHOOK_SECRET", "padded-padded-padded-padded-padded ");
+    refused(&run(&mut command), "WEBHOOK_SECRET", "padded-padded");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let data = tempfile::tempdir().expect("a folder");
+    let mut command = command("crm-bridge");
+    command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", &address);
+    let output = run(&mut command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("LISTEN_ADDRESS") && said.contains(&address), "{said}");
+}
+
+/// Everything a service needs, so that one setting can be spoiled.
+fn complete(command: &mut std::process::Command) -> &mut std::process::Command {
+    command
+        .envs(SECRETS)
+        .env("LISTEN_ADDRESS", "127.0.0.1:0")
+        .env("DATABASE_URL", "sqlite::memory:")
+        .env("WEBHOOK_INGEST_URL", "http://127.0.0.1:9")
+        .env("SERVICE_API_URL", "http://127.0.0.1:9")
+        .env("AUDIT_LOG_URL", "http://127.0.0.1:9")
+}

@@ -1,0 +1,242 @@
+//! Starts the real programs and talks to them as strangers do: child processes, real HTTP, real databases.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, RequestBuilder};
+use tempfile::TempDir;
+use test_kit::database::TestDatabase;
+
+/// How long anything may take to come up or to come true. A wait ends as soon as the condition holds; this only bounds failures.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Secrets of the tests: obvious, and different from each other.
+pub const WEBHOOK_SECRET: &str = "test-webhook-secret-test-webhook-secret-test-webhook-secret-0001";
+pub const SERVICE_API_TOKEN: &str = "test-service-token-test-service-token-test-service-token-000002";
+pub const JWT_SECRET: &str = "test-jwt-secret-test-jwt-secret-test-jwt-secret-test-jwt-0000003";
+pub const SSO_SECRET: &str = "test-sso-secret-test-sso-secret-test-sso-secret-test-sso-0000004";
+pub const INTERNAL_SECRET: &str = "test-internal-secret-test-internal-secret-test-internal-00000005";
+
+/// The secrets by their settings' names.
+pub const SECRETS: [(&str, &str); 5] = [
+    ("WEBHOOK_SECRET", WEBHOOK_SECRET),
+    ("SERVICE_API_TOKEN", SERVICE_API_TOKEN),
+    ("JWT_SECRET", JWT_SECRET),
+    ("SSO_SECRET", SSO_SECRET),
+    ("INTERNAL_SECRET", INTERNAL_SECRET),
+];
+
+/// The path of one of our programs, built by scripts/test or, for a lone `cargo test`, now.
+pub fn program(name: &str) -> PathBuf {
+    let folder = std::env::var_os("CRM_TEST_BIN_DIR").map(PathBuf::from).unwrap_or_else(|| {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--workspace", "--bins", "--locked", "--quiet"])
+            .current_dir(root)
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "the programs do not build");
+        // target/<profile>/deps/<this test>
+        let here = std::env::current_exe().expect("this test's own path");
+        here.ancestors().nth(2).expect("the target folder").to_owned()
+    });
+    let path = folder.join(name);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+/// A command of one of our programs in an empty environment.
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+    command
+}
+
+/// A running program of ours; killed when dropped.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+    _folder: TempDir,
+}
+
+impl Running {
+    /// Starts the command; its standard error goes to a file.
+    pub fn start(command: &mut Command) -> (Self, mpsc::Receiver<String>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("log");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(&log).expect("a log file"))
+            .spawn()
+            .expect("the program starts");
+        let (lines, received) = mpsc::channel();
+        let output = child.stdout.take().expect("a pipe");
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if lines.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        (Self { child, log, _folder: folder }, received)
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).expect("a readable log")
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a living process");
+        self.child.wait().expect("an ended process");
+    }
+
+    /// SIGTERM, and the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        assert!(sent.success());
+        self.child.wait().expect("an ended process").code()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _killed = self.child.kill();
+            let _ended = self.child.wait();
+        }
+    }
+}
+
+/// The all-in-one, as `cargo run` starts it.
+pub struct AllInOne {
+    pub process: Running,
+    pub gateway: String,
+    pub data: TempDir,
+    pub database: TestDatabase,
+}
+
+impl AllInOne {
+    /// Starts it on the database, with the tests' secrets, and waits until it is ready.
+    pub async fn start(database: TestDatabase) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(database, data).await
+    }
+
+    /// The same on a data folder that an earlier one left.
+    pub async fn start_in(database: TestDatabase, data: TempDir) -> Self {
+        let mut command = command("crm-bridge");
+        command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").envs(SECRETS);
+        if let Some(url) = database.postgres_url() {
+            command.env("DATABASE_URL", url);
+        }
+        let (process, lines) = Running::start(&mut command);
+        let gateway = address_line(&lines, &process);
+        let started = Self { process, gateway, data, database };
+        wait_until_ready(&started.gateway).await;
+        started
+    }
+
+    /// A request to the gateway.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        client().request(method, format!("{}{path}", self.gateway))
+    }
+}
+
+/// The gateway's address, from the line that `crm-bridge` prints for people.
+pub fn address_line(lines: &mpsc::Receiver<String>, process: &Running) -> String {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match lines.recv_timeout(left) {
+            Ok(line) => {
+                if let Some(at) = line.find("http://127.0.0.1:") {
+                    return line[at..].split_whitespace().next().expect("an address").to_owned();
+                }
+            }
+            Err(error) => panic!("no address was printed ({error}); the log:\n{}", process.log()),
+        }
+    }
+}
+
+/// Waits until `/readyz` answers 200.
+pub async fn wait_until_ready(base: &str) {
+    wait_for(&format!("{base} to be ready"), async || {
+        client().get(format!("{base}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
+}
+
+/// Waits until the condition holds.
+pub async fn wait_for(what: &str, condition: impl AsyncFn() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(Instant::now() < until, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An HTTP client that follows nothing and knows no proxy.
+pub fn client() -> reqwest::Client {
+    let _first = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .build()
+        .expect("a client")
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// Sends bytes as they are and reads the whole answer.
+pub fn raw(base: &str, request: &[u8]) -> String {
+    let address: SocketAddr = base.trim_start_matches("http://").parse().expect("an address");
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request).expect("sent");
+    let mut answer = Vec::new();
+    let _until_closed = std::io::Read::read_to_end(&mut stream, &mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Hex HMAC-SHA256 of the body by `openssl dgst`, as platforms sign in shell.
+pub fn openssl_signature(secret: &str, body: &[u8]) -> String {
+    let mut child = Command::new("openssl")
+        .args(["dgst", "-sha256", "-hmac", secret])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("openssl");
+    child.stdin.take().expect("a pipe").write_all(body).expect("written");
+    let output = child.wait_with_output().expect("openssl ends");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.trim().rsplit("= ").next().expect("a digest").to_owned()
+}
+
+/// Runs a program to its end.
+pub fn run(command: &mut Command) -> Output {
+    command.output().expect("the program runs")
+}
+
+/// What a file of the repository holds.
+pub fn repository_file(path: &str) -> String {
+    fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)).expect("a file")
+}

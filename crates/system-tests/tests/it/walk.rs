@@ -1,0 +1,172 @@
+//! The first walk, as a new user does it from the README: sign in shell or Node, send with curl, read the record and the trail.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use test_kit::database::both;
+
+use crate::harness::{
+    AllInOne, JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, repository_file, run, wait_for,
+};
+
+/// curl with these arguments: the status and the body.
+fn curl(arguments: &[&str]) -> (u16, Value) {
+    let output = run(Command::new("curl").args(["-sS", "-w", "\n%{http_code}"]).args(arguments));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let (body, status) = text.rsplit_once('\n').expect("a status line");
+    let body = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}"));
+    (status.parse().expect("a status"), body)
+}
+
+/// The signature and the body that Node's `crypto` and `JSON.stringify` make, as platforms do.
+fn node_signed(body: &Value) -> (String, String) {
+    let script = "const { createHmac } = require('node:crypto');
+        const body = JSON.parse(process.argv[1]);
+        const text = JSON.stringify(body);
+        console.log(createHmac('sha256', process.env.WEBHOOK_SECRET).update(text).digest('hex'));
+        process.stdout.write(text);";
+    let output = run(Command::new("node").args(["-e", script, &body.to_string()]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let (signature, body) = text.split_once('\n').expect("two lines");
+    (signature.to_owned(), body.to_owned())
+}
+
+/// A staff JWT by `crm-bridge staff token`.
+pub fn staff_token(role: &str) -> String {
+    let output = run(command("crm-bridge").env("JWT_SECRET", JWT_SECRET).args([
+        "staff", "token", "--email", "auditor@example.com", "--role", role,
+    ]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+/// The trail's entries that match the query, newest first.
+pub async fn trail(system: &AllInOne, query: &str) -> Vec<Value> {
+    let answer = system
+        .request(reqwest::Method::GET, &format!("/api/audit/entries?limit=200&{query}"))
+        .bearer_auth(staff_token("auditor"))
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let page: Value = answer.json().await.expect("JSON");
+    page["entries"].as_array().expect("entries").clone()
+}
+
+#[tokio::test]
+async fn a_webhook_signed_by_openssl_becomes_a_record_at_once() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let body = repository_file("examples/client.registered.json");
+        let signature = openssl_signature(WEBHOOK_SECRET, body.as_bytes());
+        let url = format!("{}/api/webhooks/site", system.gateway);
+        let header = format!("x-webhook-signature: {signature}");
+        let (status, answer) = curl(&[&url, "-H", &header, "--data-binary", &body]);
+        assert_eq!((status, answer["status"].as_str()), (200, Some("accepted")), "{answer}");
+        let event_id = answer["eventId"].clone();
+
+        let (status, again) = curl(&[&url, "-H", &header, "--data-binary", &body]);
+        assert_eq!((status, &again), (200, &json!({"status": "duplicate", "eventId": event_id})));
+
+        let record_url = format!("{}/api/service/clients/Ann@Example.com", system.gateway);
+        let bearer = format!("Authorization: Bearer {SERVICE_API_TOKEN}");
+        let (status, record) = curl(&[&record_url, "-H", &bearer]);
+        assert_eq!(status, 200, "{record}");
+        assert_eq!(record["clientId"], "1001");
+        assert_eq!(record["email"], "ann@example.com");
+        assert_eq!(record["firstName"], "Ann");
+        assert_eq!(record["status"], "active");
+
+        wait_for("five entries on the trail", async || {
+            let entries = trail(&system, "").await;
+            let actions: Vec<_> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
+            ["webhook.receive", "event.apply", "client.read"].iter().all(|action| actions.contains(action))
+        })
+        .await;
+        let received = trail(&system, "action=webhook.receive").await;
+        assert_eq!(received.len(), 2, "the duplicate is an attempt too: {received:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_signed_by_node_is_accepted_as_it_is() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let (signature, body) = node_signed(&json!({
+            "event": "client.registered",
+            "data": {"clientId": 7, "email": "zoë@example.com", "firstName": "Zoë \u{1F600}", "lastName": "O'Neil", "phone": "+1"},
+            "timestamp": "2025-10-13T19:00:00Z",
+        }));
+        let url = format!("{}/api/webhooks/site", system.gateway);
+        let header = format!("x-webhook-signature: {signature}");
+        let (status, answer) = curl(&[&url, "-H", &header, "--data-binary", &body]);
+        assert_eq!((status, answer["status"].as_str()), (200, Some("accepted")), "{answer}");
+        let record_url = format!("{}/api/service/clients/zo%C3%AB@example.com", system.gateway);
+        let (status, record) = curl(&[&record_url, "-H", &format!("Authorization: Bearer {SERVICE_API_TOKEN}")]);
+        assert_eq!((status, record["clientId"].as_str()), (200, Some("7")), "{record}");
+        assert_eq!(record["firstName"], "Zoë \u{1F600}");
+    }
+}
+
+#[tokio::test]
+async fn the_trail_says_what_was_wrong_with_a_signature() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let body = repository_file("examples/client.registered.json");
+        // `echo` instead of `printf`: the signature covers a newline that was never sent.
+        let signature = openssl_signature(WEBHOOK_SECRET, format!("{body}\n").as_bytes());
+        let url = format!("{}/api/webhooks/site", system.gateway);
+        let (status, problem) =
+            curl(&[&url, "-H", &format!("x-webhook-signature: {signature}"), "--data-binary", &body]);
+        assert_eq!((status, problem["code"].as_str()), (401, Some("signature_mismatch")), "{problem}");
+        assert!(problem.get("hint").is_none(), "the hint is for staff, not for the sender: {problem}");
+
+        wait_for("the refusal on the trail", async || !trail(&system, "outcome=refused").await.is_empty()).await;
+        let refused = trail(&system, "outcome=refused").await;
+        let text = refused[0].to_string();
+        assert!(text.contains("body_plus_newline"), "{text}");
+        assert_eq!(refused[0]["reason"], "signature_mismatch");
+        assert_eq!(refused[0]["address"], "127.0.0.1", "the disclosed address: {text}");
+
+        let diagnosed = run(command("crm-bridge").env("WEBHOOK_SECRET", WEBHOOK_SECRET).args([
+            "webhook",
+            "diagnose",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/client.registered.json"),
+            "--signature",
+            &signature,
+            "--json",
+        ]));
+        let said: Value = serde_json::from_slice(&diagnosed.stdout).expect("JSON");
+        assert_eq!(said["hint"], "body_plus_newline", "{said}");
+    }
+}
+
+/// W13: acknowledged, and at once read, a thousand times.
+#[tokio::test]
+async fn an_acknowledged_client_is_never_404() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let client = crate::harness::client();
+        for number in 0..1_000 {
+            let email = format!("walker-{number}@example.com");
+            let body = json!({"event": "client.registered", "data": {"clientId": format!("w{number}"), "email": email}}).to_string();
+            let signature = auth::webhook::sign(&auth::secret::Secret::new(WEBHOOK_SECRET), body.as_bytes());
+            let accepted = client
+                .post(format!("{}/api/webhooks/site", system.gateway))
+                .header("x-webhook-signature", signature)
+                .body(body)
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(accepted.status(), 200);
+            let read = client
+                .get(format!("{}/api/service/clients/{email}", system.gateway))
+                .bearer_auth(SERVICE_API_TOKEN)
+                .send()
+                .await
+                .expect("an answer");
+            assert_eq!(read.status(), 200, "client {number}");
+        }
+    }
+}

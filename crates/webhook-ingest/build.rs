@@ -1,0 +1,5 @@
+//! Embedded migrations are read at build time; cargo must look at their folders again.
+
+fn main() {
+    println!("cargo::rerun-if-changed=../../migrations/webhook-ingest");
+}

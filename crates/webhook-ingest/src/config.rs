@@ -1,0 +1,98 @@
+//! The settings of webhook-ingest: the only place in it that reads the environment.
+
+use auth::keyring::KeyRing;
+use auth::standard_webhooks::StandardSecrets;
+use db::DatabaseUrl;
+use http_kit::config::{ConfigError, Environment};
+use http_kit::server::Listen;
+
+use crate::domain::signature::{SITE, Secrets};
+
+/// Where it listens unless told otherwise.
+const ADDRESS: &str = "127.0.0.1:8081";
+
+/// The secret of Standard Webhooks.
+const STANDARD: &str = "WEBHOOK_STANDARD_SECRET";
+
+/// Where the secrets of further sources are: `WEBHOOK_SECRET_ACME` is for `/api/webhooks/acme`.
+const SOURCE_PREFIX: &str = "WEBHOOK_SECRET_";
+
+/// Secrets that are not for webhooks. Where this process has them, it can tell staff that a sender took the wrong one.
+const OTHER_SECRETS: [&str; 5] = ["SERVICE_API_TOKEN", "SSO_SECRET", "JWT_SECRET", "INTERNAL_SECRET", STANDARD];
+
+/// How many deliveries may wait for their commit: with the largest bodies, 128 MiB.
+const QUEUE: usize = 512;
+
+/// What webhook-ingest needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens.
+    pub listen: Listen,
+    /// Its own database.
+    pub database: DatabaseUrl,
+    /// What signs calls between our services.
+    pub internal: KeyRing,
+    /// What signs deliveries.
+    pub secrets: Secrets,
+    /// Where events are applied.
+    pub service_api_url: String,
+    /// Where audit entries are shipped to.
+    pub audit_log_url: String,
+    /// How many deliveries may wait for their commit; more are answered 503.
+    pub queue: usize,
+}
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// The first setting that is missing or can't be, by its name and never by its value.
+    pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let database = environment.required("DATABASE_URL")?;
+        let database =
+            database.parse().map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+        Ok(Self {
+            listen: environment.listen(ADDRESS)?,
+            database,
+            internal: environment.required_key_ring("INTERNAL_SECRET")?,
+            secrets: secrets(environment)?,
+            service_api_url: environment.required("SERVICE_API_URL")?,
+            audit_log_url: environment.required("AUDIT_LOG_URL")?,
+            queue: QUEUE,
+        })
+    }
+}
+
+fn secrets(environment: &Environment) -> Result<Secrets, ConfigError> {
+    let mut secrets = Secrets::of_site(environment.required_key_ring("WEBHOOK_SECRET")?);
+    for name in environment.names_under(SOURCE_PREFIX) {
+        if let Some(source) = source_of(&name)? {
+            secrets.sources.insert(source, environment.required_key_ring(&name)?);
+        }
+    }
+    if let Some(ring) = environment.key_ring(STANDARD)? {
+        let decoded = StandardSecrets::of(&ring);
+        secrets.standard = Some(decoded.map_err(|_| ConfigError::invalid(STANDARD, "whsec_ and base64 of at least 24 bytes"))?);
+    }
+    for name in OTHER_SECRETS {
+        if let Some(secret) = environment.secret(name)? {
+            secrets.others.push((name.to_owned(), secret));
+        }
+    }
+    Ok(secrets)
+}
+
+/// The source that a setting holds the secret of; `None` for the former value of another setting.
+fn source_of(name: &str) -> Result<Option<String>, ConfigError> {
+    let source = name.strip_prefix(SOURCE_PREFIX).unwrap_or_default();
+    if source == "PREVIOUS" || source.ends_with("_PREVIOUS") {
+        return Ok(None);
+    }
+    let plain = source.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
+    let source = source.to_ascii_lowercase();
+    if !plain || source.is_empty() || source == SITE {
+        let expected = "the secret of a source: those have names of A-Z, 0-9 and _, and the one of SITE is WEBHOOK_SECRET";
+        return Err(ConfigError::invalid(name, expected));
+    }
+    Ok(Some(source))
+}

@@ -1,0 +1,180 @@
+//! The inbox: every delivery that was acknowledged, or refused with `kept: true`, and what became of it. A row is written once by
+//! the accepting commit; after that only its state and its attempts move, and only away from `pending`.
+
+use std::collections::BTreeMap;
+
+use db::types::{Instant, UtcTime};
+use db::{Conn, DbResult, on_backend};
+use diesel::dsl::{exists, select, sql};
+use diesel::expression::SqlLiteral;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text};
+use diesel::{PgConnection, sql_query};
+
+use super::schema::inbox;
+use crate::domain::fate::Fate;
+use crate::domain::lanes::{HAS_EFFECT, LANES};
+
+/// A row as the accepting commit writes it.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = inbox, treat_none_as_default_value = false)]
+pub(crate) struct NewRow<'a> {
+    pub(crate) event_id: String,
+    pub(crate) source: &'a str,
+    pub(crate) event_type: Option<&'a str>,
+    pub(crate) state: &'static str,
+    pub(crate) body: &'a [u8],
+    pub(crate) received_at: UtcTime,
+    pub(crate) effective_at: UtcTime,
+    pub(crate) sequence: Option<i64>,
+    pub(crate) lane: i32,
+    pub(crate) email_key: Option<&'a str>,
+    pub(crate) client_id: Option<&'a str>,
+    pub(crate) warnings: String,
+    pub(crate) problem: Option<String>,
+}
+
+/// Adds the rows; their intake numbers rise in the order given.
+pub(crate) fn add(conn: &mut Conn, rows: &[NewRow<'_>]) -> DbResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    match conn {
+        Conn::Postgres(conn) => add_postgres(conn, rows),
+        Conn::Sqlite(conn) => {
+            for row in rows {
+                diesel::insert_into(inbox::table).values(row).execute(conn)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
+    sql_query(
+        "insert into inbox (event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, \
+         client_id, warnings, problem) \
+         select event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, client_id, \
+         warnings, problem \
+         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) with ordinality as t(event_id, source, event_type, \
+         state, body, received_at, effective_at, sequence, lane, email_key, client_id, warnings, problem, n) order by n",
+    )
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.source).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.event_type).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.state).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(rows.iter().map(|row| row.body).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(rows.iter().map(|row| row.received_at).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(rows.iter().map(|row| row.effective_at).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(rows.iter().map(|row| row.lane).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.email_key).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.client_id).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.warnings.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.problem.as_deref()).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
+}
+
+/// A row whose effect is due.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = inbox)]
+pub(crate) struct Due {
+    pub(crate) intake: i64,
+    pub(crate) event_id: String,
+    pub(crate) source: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) received_at: UtcTime,
+    pub(crate) effective_at: UtcTime,
+    pub(crate) sequence: Option<i64>,
+    pub(crate) attempts: i32,
+}
+
+/// The oldest due rows of a lane, of the types that have effects.
+pub(crate) fn due(conn: &mut Conn, lane: i32, now: UtcTime, limit: i64) -> DbResult<Vec<Due>> {
+    Ok(on_backend!(conn, |c| inbox::table
+        .filter(pending())
+        .filter(inbox::event_type.eq_any(types_with_effect()))
+        .filter(inbox::lane.eq(lane))
+        .filter(inbox::next_attempt_at.is_null().or(inbox::next_attempt_at.le(now)))
+        .order(inbox::intake)
+        .limit(limit)
+        .select(Due::as_select())
+        .load(c))?)
+}
+
+#[derive(QueryableByName)]
+struct Lane {
+    #[diesel(sql_type = Integer)]
+    lane: i32,
+}
+
+/// The lanes that have due rows: one probe of the index for each lane, however much waits.
+pub(crate) fn lanes_with_due(conn: &mut Conn, now: UtcTime) -> DbResult<Vec<i32>> {
+    let lanes = (0..LANES).map(|lane| format!("({lane})")).collect::<Vec<_>>().join(", ");
+    let types = types_with_effect().iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
+    let query = sql_query(format!(
+        "select lanes.column1 as lane from (values {lanes}) as lanes where exists (select 1 from inbox \
+         where state = 'pending' and event_type in ({types}) and inbox.lane = lanes.column1 \
+         and (next_attempt_at is null or next_attempt_at <= $1))"
+    ))
+    .bind::<Instant, _>(now);
+    let found: Vec<Lane> = on_backend!(conn, |c| query.load(c))?;
+    Ok(found.into_iter().map(|row| row.lane).collect())
+}
+
+/// Whether an acknowledged event that names this e-mail still has its effect before it.
+pub(crate) fn email_is_pending(conn: &mut Conn, email_key: &str) -> DbResult<bool> {
+    Ok(on_backend!(conn, |c| select(exists(
+        inbox::table
+            .filter(pending())
+            .filter(inbox::email_key.eq(email_key))
+            .filter(inbox::event_type.eq_any(types_with_effect())),
+    ))
+    .get_result(c))?)
+}
+
+/// Writes what became of rows, each only if it is still pending. The rows of one final state and reason are one statement.
+pub(crate) fn mark(conn: &mut Conn, fates: &[(i64, Fate)], now: UtcTime) -> DbResult<()> {
+    let mut resolved: BTreeMap<(&str, Option<&str>), Vec<i64>> = BTreeMap::new();
+    for (intake, fate) in fates {
+        match fate {
+            Fate::Resolved { state, reason } => {
+                resolved.entry((state.as_str(), reason.as_deref())).or_default().push(*intake);
+            }
+            Fate::Again { attempts, next, reason } => {
+                on_backend!(conn, |c| diesel::update(inbox::table)
+                    .filter(inbox::intake.eq(intake))
+                    .filter(pending())
+                    .set((
+                        inbox::attempts.eq(attempts),
+                        inbox::next_attempt_at.eq(UtcTime::of(*next)),
+                        inbox::reason.eq(reason.as_deref()),
+                    ))
+                    .execute(c))?;
+            }
+        }
+    }
+    for ((state, reason), intakes) in resolved {
+        on_backend!(conn, |c| diesel::update(inbox::table)
+            .filter(inbox::intake.eq_any(&intakes))
+            .filter(pending())
+            .set((
+                inbox::state.eq(state),
+                inbox::reason.eq(reason),
+                inbox::next_attempt_at.eq(None::<UtcTime>),
+                inbox::resolved_at.eq(now),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// `state = 'pending'` as a literal: neither database uses a partial index for a bound value.
+fn pending() -> SqlLiteral<Bool> {
+    sql::<Bool>("state = 'pending'")
+}
+
+fn types_with_effect() -> Vec<&'static str> {
+    HAS_EFFECT.iter().map(|event_type| event_type.as_str()).collect()
+}

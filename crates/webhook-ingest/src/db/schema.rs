@@ -1,0 +1,38 @@
+//! The tables of webhook-ingest as diesel sees them, one declaration for both databases. The DDL is in `migrations/webhook-ingest`;
+//! `outbox` and `leases` belong to the crates `outbox` and `db`.
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use db::types::Instant;
+
+    inbox (intake) {
+        intake -> BigInt,
+        event_id -> Text,
+        source -> Text,
+        event_type -> Nullable<Text>,
+        state -> Text,
+        body -> Binary,
+        received_at -> Instant,
+        effective_at -> Instant,
+        sequence -> Nullable<BigInt>,
+        lane -> Integer,
+        email_key -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        warnings -> Text,
+        problem -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        attempts -> Integer,
+        next_attempt_at -> Nullable<Instant>,
+        resolved_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+
+    seen (key) {
+        key -> Text,
+        event_id -> Text,
+        facts -> Binary,
+    }
+}

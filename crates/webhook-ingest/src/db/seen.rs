@@ -1,0 +1,74 @@
+//! The de-duplication table: the first delivery of each key, for ever. Rows are only ever added.
+
+use std::collections::{HashMap, HashSet};
+
+use db::{Conn, DbResult, on_backend};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Binary, Text};
+use diesel::{PgConnection, SqliteConnection, sql_query};
+
+use super::schema::seen;
+
+/// The first delivery of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = seen, treat_none_as_default_value = false)]
+pub(crate) struct Seen {
+    /// What two deliveries of one event have in common.
+    pub(crate) key: String,
+    /// Our id of the first delivery.
+    pub(crate) event_id: String,
+    /// SHA-256 of what makes two deliveries of one key the same event.
+    pub(crate) facts: Vec<u8>,
+}
+
+/// Adds those rows whose key is not there yet, and says which went in. The rows must have distinct keys and be sorted by key: two
+/// replicas that add the same keys in opposite orders would deadlock. On PostgreSQL it waits for another transaction that is
+/// adding one of the keys, and afterwards [`find`] sees what that one committed.
+pub(crate) fn add_new(conn: &mut Conn, rows: &[Seen]) -> DbResult<HashSet<String>> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    match conn {
+        Conn::Postgres(conn) => add_new_postgres(conn, rows),
+        Conn::Sqlite(conn) => add_new_sqlite(conn, rows),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Key {
+    #[diesel(sql_type = Text)]
+    key: String,
+}
+
+fn add_new_postgres(conn: &mut PgConnection, rows: &[Seen]) -> DbResult<HashSet<String>> {
+    let added = sql_query(
+        "insert into seen (key, event_id, facts) select * from unnest($1, $2, $3) \
+         on conflict (key) do nothing returning key",
+    )
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(rows.iter().map(|row| row.facts.as_slice()).collect::<Vec<_>>())
+    .load::<Key>(conn)?;
+    Ok(added.into_iter().map(|row| row.key).collect())
+}
+
+fn add_new_sqlite(conn: &mut SqliteConnection, rows: &[Seen]) -> DbResult<HashSet<String>> {
+    let mut added = HashSet::with_capacity(rows.len());
+    for row in rows {
+        let insert = diesel::insert_into(seen::table).values(row).on_conflict(seen::key).do_nothing();
+        if insert.execute(conn)? == 1 {
+            added.insert(row.key.clone());
+        }
+    }
+    Ok(added)
+}
+
+/// The rows of the given keys that are there, by key.
+pub(crate) fn find(conn: &mut Conn, keys: &[&str]) -> DbResult<HashMap<String, Seen>> {
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Seen> =
+        on_backend!(conn, |c| seen::table.filter(seen::key.eq_any(keys)).select(Seen::as_select()).load(c))?;
+    Ok(rows.into_iter().map(|row| (row.key.clone(), row)).collect())
+}

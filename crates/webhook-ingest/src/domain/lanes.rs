@@ -1,0 +1,34 @@
+//! How pending work is divided: which lane a delivery belongs to, and which event types are claimed at all. Lanes only divide
+//! the work; nothing may rest on the order inside one, because effects converge in whatever order they arrive.
+
+use auth::digest::sha256;
+use contract::email::EmailKey;
+use contract::events::EventType;
+
+/// How many lanes there are. A stored lane number means this count, so changing it needs a migration.
+pub const LANES: i32 = 16;
+
+/// The event types that service-api can apply today, as they stand in `inbox.event_type`. A delivery of any other known type is
+/// acknowledged and stays `pending`, unclaimed, until its type is added here: nothing of it is lost, and nothing of it has taken
+/// effect. Nobody waits for such a delivery either (`POST /internal/events/await`), since it would not end.
+pub const HAS_EFFECT: [EventType; 1] = [EventType::ClientRegistered];
+
+/// The longest e-mail key that is stored as it is, in bytes: longer ones would not fit into PostgreSQL's index pages.
+const LONGEST_EMAIL_KEY: usize = 512;
+
+/// The lane of the client that a delivery of `source` names: by `clientId` if it has one, else by its e-mail. Deliveries that name
+/// nobody share one lane of their source.
+#[must_use]
+pub fn lane_of(source: &str, client_id: Option<&str>, email: Option<&EmailKey>) -> i32 {
+    let who = client_id.or_else(|| email.map(EmailKey::as_str)).unwrap_or_default();
+    let digest = sha256(format!("{source}\n{who}").as_bytes());
+    i32::from(digest.first().copied().unwrap_or_default()) % LANES
+}
+
+/// What `inbox.email_key` holds for an e-mail key: the key, or, for one too long to be indexed, a digest of it. The two can't meet:
+/// a key always has an `@`, a digest never.
+#[must_use]
+pub fn email_column(key: &EmailKey) -> String {
+    let key = key.as_str();
+    if key.len() <= LONGEST_EMAIL_KEY { key.to_owned() } else { format!("sha256:{}", super::hex(&sha256(key.as_bytes()))) }
+}

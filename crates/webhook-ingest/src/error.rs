@@ -1,0 +1,75 @@
+//! Everything a handler here can fail with, and the problem each is answered as.
+
+use auth::webhook::SignatureError;
+use contract::ids::EventId;
+use contract::problems::Code;
+use db::{DbError, SubmitError};
+use http_kit::problem::Failure;
+
+use crate::domain::delivery::Refusal;
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the source is unknown")]
+    UnknownSource,
+    #[error("the signature does not hold")]
+    Signature(SignatureError),
+    #[error("the delivery is held")]
+    Held { refusal: Refusal, event_id: EventId },
+    #[error("the event id was used for another event")]
+    Reused { event_id: EventId },
+    #[error("too much waits to be stored")]
+    Full,
+    #[error("the delivery was not stored")]
+    NotStored(#[source] SubmitError),
+    #[error("the database could not be asked")]
+    Database(#[source] DbError),
+}
+
+impl From<SubmitError> for Error {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Full => Self::Full,
+            other => Self::NotStored(other),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::UnknownSource => Self::new(Code::SourceNotFound),
+            Error::Signature(SignatureError::Missing) => Self::new(Code::SignatureMissing)
+                .with_detail("send x-webhook-signature: the hex HMAC-SHA256 of the raw body"),
+            Error::Signature(SignatureError::Malformed) => Self::new(Code::SignatureMalformed)
+                .with_detail("a signature is one header with 64 hex digits, or the three headers of Standard Webhooks"),
+            Error::Signature(SignatureError::Mismatch) => Self::new(Code::SignatureMismatch)
+                .with_detail("the signature is not that of these bytes under the shared secret"),
+            Error::Held { refusal, event_id } => Self::new(refusal.code)
+                .with_detail("the body is kept; it can be applied once the mapping or the event is mended")
+                .with_errors(refusal.errors)
+                .with_kept_event(event_id),
+            Error::Reused { event_id } => Self::new(Code::EventIdReused)
+                .with_detail("this id came before with another event or other data; both are kept")
+                .with_kept_event(event_id),
+            Error::Full => Self::new(Code::Unavailable).with_detail("too much waits to be stored; nothing was stored"),
+            Error::NotStored(cause) => Self::new(Code::Unavailable).with_detail("nothing was stored").caused_by(cause),
+            Error::Database(cause) => Self::new(Code::Unavailable).caused_by(cause),
+        }
+    }
+}
+
+/// Why the service does not start. One line that names the setting, where it is one's fault, and never its value.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] http_kit::config::ConfigError),
+    /// The database can't be opened as told.
+    #[error("DATABASE_URL: {0}")]
+    Database(#[from] DbError),
+    /// It can't listen.
+    #[error(transparent)]
+    Start(#[from] http_kit::service::StartError),
+}

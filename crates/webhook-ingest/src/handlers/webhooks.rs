@@ -1,0 +1,117 @@
+//! `POST /api/webhooks/{source}`: verify over the raw bytes, read, store in one commit, answer. Until the signature holds nothing
+//! but memory is touched, and nobody is believed.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::web::{Bytes, Data, Json};
+use actix_web::{FromRequest, HttpRequest};
+use auth::standard_webhooks::{self, ID_HEADER, StandardError, TIMESTAMP_HEADER};
+use auth::webhook::{self, SignatureError};
+use contract::audit::Text;
+use contract::webhooks::{Accepted, Status};
+use http_kit::caller::{Caller, Webhook};
+use http_kit::problem::Failure;
+
+use crate::db::deliveries::Submission;
+use crate::domain::delivery::{Delivery, Receipt, Settled, Verdict};
+use crate::domain::signature::{Fault, Shown};
+use crate::domain::trail;
+use crate::error::Error;
+use crate::state::State;
+use contract::problems::Code;
+
+/// The path's source, known to us, while there is room for a delivery: both are asked before the body is read.
+pub(crate) struct Source(String);
+
+impl FromRequest for Source {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let state = request.app_data::<Data<Arc<State>>>();
+        let source = request.match_info().get("source").unwrap_or_default();
+        ready(match state {
+            Some(state) if !state.secrets.knows(source) => Err(Error::UnknownSource.into()),
+            Some(state) if state.writer.is_full() => Err(Error::Full.into()),
+            Some(_) => Ok(Self(source.to_owned())),
+            None => Err(Failure::new(Code::InternalError).caused_by("a handler without its state")),
+        })
+    }
+}
+
+/// Takes one delivery. Every answer but 401, 404, 408, 413 and 503 means that its raw body is durable.
+pub(crate) async fn receive_delivery(
+    caller: Caller<Webhook>,
+    Source(source): Source,
+    state: Data<Arc<State>>,
+    request: HttpRequest,
+    body: Bytes,
+) -> Result<Json<Accepted>, Failure> {
+    let received_at = state.clock.now();
+    let shown = shown(request.headers());
+    let signed = shown.verify(&state.secrets, &source, body.clone(), received_at).map_err(|fault| {
+        explain(&caller, &state, &source, &shown, &body, fault);
+        Error::Signature(fault.into())
+    })?;
+    caller.audit().identify(trail::platform(&source));
+
+    let delivery = Delivery::read(Receipt { source, signed, received_at }, &state.kyc_words, &state.random);
+    let lane = delivery.lane;
+    let submission = Submission { delivery, entry: caller.audit().take_entry() };
+    let settled = state.writer.submit(submission).await.map_err(Error::from)?;
+    caller.audit().recorded();
+    state.outbox.wake();
+    state.signals.wake(lane);
+    Ok(answer(settled)?)
+}
+
+fn shown(headers: &HeaderMap) -> Shown<'_> {
+    let values = |name: &str| headers.get_all(name).map(HeaderValue::as_bytes).collect();
+    Shown {
+        own: values(webhook::HEADER),
+        id: values(ID_HEADER),
+        timestamp: values(TIMESTAMP_HEADER),
+        signature: values(standard_webhooks::SIGNATURE_HEADER),
+    }
+}
+
+/// Says on the trail who was claimed to call, and, now and then, what the bad signature looks like.
+fn explain(
+    caller: &Caller<Webhook>,
+    state: &State,
+    source: &str,
+    shown: &Shown<'_>,
+    body: &[u8],
+    fault: Fault,
+) {
+    let audit = caller.audit();
+    audit.claim(trail::platform(source));
+    if SignatureError::from(fault) != SignatureError::Mismatch || !state.looks.allow(source, state.clock.now()) {
+        return;
+    }
+    let (word, sentence) = match fault {
+        Fault::Standard(StandardError::Stale) => ("stale", StandardError::Stale.to_string()),
+        _ => match shown.diagnose(&state.secrets, source, body) {
+            Some(hint) => (hint.as_str(), hint.to_string()),
+            None => return,
+        },
+    };
+    audit.add_detail("looksLike", Text::open(word));
+    audit.add_detail("explanation", Text::open(sentence));
+    audit.keep_whole();
+}
+
+fn answer(settled: Settled) -> Result<Json<Accepted>, Error> {
+    let Settled { verdict, event_id } = settled;
+    let status = match verdict {
+        Verdict::Accepted => Status::Accepted,
+        Verdict::Duplicate => Status::Duplicate,
+        Verdict::Unrecognized => Status::Unrecognized,
+        Verdict::Held(refusal) => return Err(Error::Held { refusal, event_id }),
+        Verdict::Reused => return Err(Error::Reused { event_id }),
+    };
+    Ok(Json(Accepted { status, event_id }))
+}

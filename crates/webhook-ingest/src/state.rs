@@ -1,0 +1,146 @@
+//! What handlers and jobs share. Everything in here is cheap to reach and safe to share; nothing in here is a copy of what the
+//! database says.
+
+use std::sync::Arc;
+
+use auth::random::Random;
+use contract::clock::Clock;
+use contract::kyc::KycWords;
+use db::{BatchOptions, BatchWriter, Database, DbResult, Options};
+use http_kit::client::{InternalClient, InternalTokens};
+use http_kit::headers::HeaderLimits;
+use http_kit::health::Readiness;
+use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::service::Service;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::domain::signature::Secrets;
+use crate::db::deliveries::{self, Submission};
+use crate::domain::delivery::Settled;
+use crate::domain::hints::Looks;
+use crate::domain::lanes::LANES;
+use crate::error::StartError;
+use crate::{MIGRATIONS, NAME, SCHEMA, jobs, routes};
+
+/// How many deliveries share a commit at most.
+const BATCH: usize = 128;
+
+/// What handlers and jobs share.
+pub(crate) struct State {
+    /// Where inbox, keys and outbox are.
+    pub(crate) database: Database,
+    /// Commits deliveries.
+    pub(crate) writer: BatchWriter<Submission, Settled>,
+    /// What signs deliveries.
+    pub(crate) secrets: Secrets,
+    /// When bad signatures were last looked into.
+    pub(crate) looks: Looks,
+    /// What KYC words mean.
+    pub(crate) kyc_words: KycWords,
+    /// Applies events.
+    pub(crate) service_api: InternalClient,
+    /// Tells the outbox that entries wait.
+    pub(crate) outbox: outbox::Wake,
+    /// Who in this process waits for what.
+    pub(crate) signals: Signals,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// Chance.
+    pub(crate) random: Random,
+}
+
+/// Word between tasks of this process. It only saves waiting: whoever misses it finds the same by looking into the database.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    lanes: Vec<Notify>,
+    resolved: Notify,
+}
+
+impl Signals {
+    pub(crate) fn new() -> Self {
+        Self { lanes: (0..LANES).map(|_| Notify::new()).collect(), resolved: Notify::new() }
+    }
+
+    /// A row of this lane is due.
+    pub(crate) fn wake(&self, lane: i32) {
+        if let Some(signal) = usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane)) {
+            signal.notify_one();
+        }
+    }
+
+    /// Waits until a row of this lane is due; at once if one was since the last wait.
+    pub(crate) async fn due(&self, lane: i32) {
+        match usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane)) {
+            Some(signal) => signal.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Rows were resolved.
+    pub(crate) fn rows_resolved(&self) {
+        self.resolved.notify_waiters();
+    }
+
+    /// Completes when rows are resolved after this call.
+    pub(crate) fn resolved(&self) -> tokio::sync::futures::Notified<'_> {
+        self.resolved.notified()
+    }
+}
+
+/// Puts the service together: what it shares, its routes, its jobs.
+pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
+    let Seams { clock, random } = seams;
+    let database = Database::open(config.database, SCHEMA, &Options::default())?;
+    let wake = outbox::Wake::new();
+    let entries = outbox::OutboxWriter::start(&database, "ingest-entries", &wake)?;
+    let client = |setting, url: &str, audience| {
+        let tokens = InternalTokens::new(NAME, audience, config.internal.clone(), clock.clone());
+        InternalClient::new(setting, url, tokens)
+    };
+    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, "audit-log")?;
+    let shipper = outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    let state = Arc::new(State {
+        writer: writer(&database, config.queue, random.clone())?,
+        service_api: client("SERVICE_API_URL", &config.service_api_url, "service-api")?,
+        secrets: config.secrets,
+        looks: Looks::default(),
+        kyc_words: KycWords::built_in(),
+        outbox: wake,
+        signals: Signals::new(),
+        database: database.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+    });
+    let kit = Kit {
+        service: NAME,
+        clock,
+        random,
+        credentials: Credentials { internal: Some(config.internal), ..Credentials::default() },
+        recorder: entries.recorder(),
+        readiness: readiness(database),
+        header_limits: HeaderLimits::INNER,
+    };
+    let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
+    Ok(service.with_job("lanes", |shutdown| jobs::run(state, shutdown)).with_job("outbox", |shutdown| shipper.run(shutdown)))
+}
+
+/// The one writer of deliveries. They stay in the order in which they came, so that intake numbers follow it.
+fn writer(database: &Database, queue: usize, random: Random) -> DbResult<BatchWriter<Submission, Settled>> {
+    let options = BatchOptions { name: "ingest-deliveries", capacity: queue, batch: BATCH };
+    BatchWriter::start(database, &options, |_| (), move |conn, submissions| deliveries::store(conn, submissions, &random))
+}
+
+/// Ready when the database answers and its schema is what this code needs.
+fn readiness(database: Database) -> Readiness {
+    Readiness::new().check("database", move || {
+        let database = database.clone();
+        async move {
+            match MIGRATIONS.is_current(&database).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("the schema is not current; run the migrations".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+    })
+}

@@ -1,0 +1,229 @@
+//! What becomes of acknowledged events: applied, superseded, dead-lettered, tried again; whatever is away meanwhile.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use contract::clock::Clock;
+use contract::events::Event;
+use contract::internal::ApplyResult;
+use serde_json::json;
+use test_kit::database::{both, postgres};
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::support::{ServiceApi, all, config, each, eventually, registration, start, start_with, states};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_event_is_sent_once_with_all_that_its_order_needs() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let body = br#"{"id":"a","sequence":7,"event":"client.registered","data":{"clientId":"c1","email":"Ada@Example.com"},"timestamp":"2025-10-13T21:00:00+02:00"}"#;
+        let event_id = ingest.deliver(body).await.text("eventId");
+        let rows = eventually(|| ingest.inbox(), |rows| states(rows) == ["applied"]).await;
+        assert_eq!((rows[0].attempts, rows[0].reason.as_deref()), (0, None));
+        let events = service_api.events();
+        assert_eq!(events.len(), 1);
+        let event = &events[0];
+        assert_eq!((event.event_id.to_string(), event.source.as_str()), (event_id, "site"));
+        assert_eq!((event.intake, event.sequence), (rows[0].intake, Some(7)));
+        assert_eq!(event.effective_at.to_string(), "2025-10-13T19:00:00.000000Z");
+        let Event::ClientRegistered(_) = &event.event else { panic!("{event:?}") };
+        assert_eq!(event.event.identity().email.as_deref(), Some("Ada@Example.com"), "byte for byte");
+        ingest.deliver(body).await;
+        ingest.deliver(&registration("b", "c1")).await;
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["applied", "applied"]).await;
+        assert_eq!(service_api.events().len(), 2, "a duplicate is not sent");
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_verdict_leads_to_its_state_and_a_dead_letter_is_on_the_trail() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|batch| {
+            each(batch, |event| match event.event.identity().client_id.as_deref() {
+                Some("superseded") => (ApplyResult::Superseded, None),
+                Some("again") => (ApplyResult::AlreadyApplied, None),
+                Some("refused") => (ApplyResult::Refused, Some("too_odd".to_owned())),
+                _ => (ApplyResult::Applied, None),
+            })
+        });
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let mut refused = String::new();
+        for client in ["applied", "superseded", "again", "refused"] {
+            refused = ingest.deliver(&registration(client, client)).await.text("eventId");
+        }
+        let wanted = ["applied", "superseded", "applied", "dead_lettered"];
+        let rows = eventually(|| ingest.inbox(), |rows| states(rows) == wanted).await;
+        assert_eq!(rows[3].reason.as_deref(), Some("too_odd"));
+        let letters: Vec<_> =
+            ingest.trail().await.into_iter().filter(|entry| entry["action"] == "webhook.dead_letter").collect();
+        assert_eq!(letters.len(), 1);
+        assert_eq!(letters[0]["target"], json!({ "kind": "event", "id": refused }));
+        assert_eq!((&letters[0]["outcome"], &letters[0]["reason"]), (&json!("refused"), &json!("too_odd")));
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn types_without_effect_wait_and_hold_up_nobody() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let deposit = br#"{"event":"deposit.completed","data":{"clientId":"c1","transactionId":"t","amount":"1","currency":"USD"}}"#;
+        assert_eq!(ingest.deliver(deposit).await.text("status"), "accepted");
+        ingest.deliver(&registration("a", "c1")).await;
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["pending", "applied"]).await;
+        assert_eq!(service_api.events().len(), 1);
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_wait_while_service_api_is_away_and_are_applied_when_it_is_back() {
+    for on in both() {
+        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = port.local_addr().expect("its address");
+        drop(port);
+        let ingest = start(&on, config(&on, &format!("http://{address}"))).await;
+        for client in ["c1", "c2", "c3"] {
+            assert_eq!(ingest.deliver(&registration(client, client)).await.text("status"), "accepted");
+        }
+        let port = TcpListener::bind(address).expect("the port is free again");
+        let service_api = ServiceApi::start_on(MockServer::builder().listener(port).start().await).await;
+        service_api.behave(|_| ResponseTemplate::new(503));
+        eventually(async || service_api.batches().len(), |calls| *calls >= 3).await;
+        let rows = ingest.inbox().await;
+        assert_eq!(states(&rows), ["pending"; 3]);
+        assert!(rows.iter().all(|row| row.attempts == 0), "the rows are untouched: {rows:?}");
+        service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["applied"; 3]).await;
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_fails_by_itself_is_tried_again_later_and_delays_no_other() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|batch| {
+            each(batch, |event| match event.event.identity().client_id.as_deref() {
+                Some("bad") => (ApplyResult::Failed, Some("our_fault".to_owned())),
+                _ => (ApplyResult::Applied, None),
+            })
+        });
+        let (clock, hands) = Clock::manual(Clock::system().now());
+        let ingest = start_with(&on, config(&on, &service_api.url()), clock).await;
+        ingest.deliver(&registration("bad", "bad")).await;
+        for number in 0..20 {
+            ingest.deliver(&registration(&format!("{number}"), &format!("good{number}"))).await;
+        }
+        let settled = |rows: &Vec<crate::support::Row>| {
+            rows[0].attempts == 1 && states(rows)[1..] == ["applied"; 20]
+        };
+        let rows = eventually(|| ingest.inbox(), settled).await;
+        assert_eq!((rows[0].state.as_str(), rows[0].reason.as_deref()), ("pending", Some("our_fault")));
+        hands.advance(Duration::from_secs(2));
+        eventually(|| ingest.inbox(), |rows| rows[0].attempts == 2).await;
+        service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
+        hands.advance(Duration::from_secs(3));
+        let rows = eventually(|| ingest.inbox(), |rows| rows[0].state == "applied").await;
+        assert_eq!(rows[0].reason, None);
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_service_api_chokes_on_is_taken_apart_until_one_event_is_alone() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|_| ResponseTemplate::new(503));
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        // One client, so one lane, so one batch.
+        for id in ["1", "2", "poison", "4", "5"] {
+            ingest.deliver(&registration(id, "c1")).await;
+        }
+        let poison = ingest.inbox().await[2].event_id.clone();
+        service_api.behave(move |batch| {
+            if batch.events.iter().any(|event| event.event_id.to_string() == poison) {
+                return ResponseTemplate::new(500);
+            }
+            all(batch, ApplyResult::Applied, None)
+        });
+        let wanted = ["applied", "applied", "pending", "applied", "applied"];
+        let rows = eventually(|| ingest.inbox(), |rows| states(rows) == wanted && rows[2].attempts >= 1).await;
+        assert_eq!(rows[2].reason.as_deref(), Some("no_verdict"));
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_whose_body_no_longer_reads_as_an_event_is_dead_lettered() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|_| ResponseTemplate::new(503));
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        ingest.deliver(&registration("a", "c1")).await;
+        let changed = "update inbox set body = ";
+        on.run(webhook_ingest::SCHEMA, &format!("{changed}'\\x7b7d'"), &format!("{changed}x'7b7d'"));
+        service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
+        let rows = eventually(|| ingest.inbox(), |rows| states(rows) == ["dead_lettered"]).await;
+        assert_eq!(rows[0].reason.as_deref(), Some("unreadable"));
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_whose_lease_was_taken_over_writes_no_fate() {
+    let on = postgres();
+    let service_api = ServiceApi::start().await;
+    let ingest = start(&on, config(&on, &service_api.url())).await;
+    eventually(|| leases(&ingest), |held| *held == 16).await;
+    // While the call is under way, another owner takes every lane, for longer than the test runs.
+    let url = on.url_text(webhook_ingest::SCHEMA);
+    let database = ingest.database.clone();
+    service_api.behave(move |batch| {
+        let database = database.clone();
+        let taken = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(take_every_lane(&database));
+        });
+        taken.join().expect("the lanes are taken");
+        all(batch, ApplyResult::Applied, None)
+    });
+    assert!(!url.is_empty());
+    ingest.deliver(&registration("a", "c1")).await;
+    eventually(async || service_api.batches().len(), |calls| *calls == 1).await;
+    // The lane's former holder may not write; it learns that it lost the lane and stops asking.
+    eventually(|| ours(&ingest), |ours| *ours == 0).await;
+    let rows = ingest.inbox().await;
+    assert_eq!((states(&rows), rows[0].attempts), (vec!["pending"], 0));
+    assert_eq!(service_api.batches().len(), 1);
+    ingest.stop().await;
+}
+
+async fn take_every_lane(database: &db::Database) {
+    let sql = "update leases set owner = 'another', fence = fence + 1, held_until = now() + interval '1 hour' where name like 'lane-%'";
+    database.write(move |conn| conn.execute_batch(sql)).await.expect("the leases can be written");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Number {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    number: i64,
+}
+
+async fn count(ingest: &crate::support::Ingest, sql: &'static str) -> i64 {
+    use diesel::RunQueryDsl as _;
+    let rows = ingest.database.read(move |conn| Ok(db::on_backend!(conn, |c| diesel::sql_query(sql).load::<Number>(c))?));
+    rows.await.expect("the leases can be read").first().map_or(0, |row| row.number)
+}
+
+async fn leases(ingest: &crate::support::Ingest) -> i64 {
+    count(ingest, "select count(*) as number from leases where name like 'lane-%'").await
+}
+
+async fn ours(ingest: &crate::support::Ingest) -> i64 {
+    count(ingest, "select count(*) as number from leases where name like 'lane-%' and owner <> 'another'").await
+}

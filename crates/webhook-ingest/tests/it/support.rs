@@ -1,0 +1,272 @@
+//! What the tests start: the service over a real database, a stand-in for service-api, and a look into the tables.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auth::keyring::KeyRing;
+use auth::random::Random;
+use auth::secret::Secret;
+use auth::standard_webhooks::StandardSecrets;
+use contract::clock::Clock;
+use contract::internal::{ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdict, ApplyVerdicts};
+use db::{Database, on_backend};
+use diesel::RunQueryDsl;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use http_kit::server::Listen;
+use http_kit::service::Running;
+use serde_json::Value;
+use test_kit::database::TestDatabase;
+use webhook_ingest::domain::signature::Secrets;
+use webhook_ingest::{Config, MIGRATIONS, SCHEMA, Seams};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use crate::http::{Answer, post};
+
+pub(crate) const SECRET: &str = "webhook-secret-for-tests-only-0000";
+pub(crate) const PREVIOUS: &str = "webhook-secret-for-tests-only-old0";
+pub(crate) const ACME_SECRET: &str = "webhook-secret-for-tests-only-acme";
+pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
+/// Base64 of `standard-secret-for-tests-only00`.
+pub(crate) const STANDARD: &str = "whsec_c3RhbmRhcmQtc2VjcmV0LWZvci10ZXN0cy1vbmx5MDA=";
+pub(crate) const API_TOKEN: &str = "service-token-for-tests-only-0000";
+
+/// An address that nobody listens on: port 9 of this machine.
+pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
+
+/// The service at work.
+pub(crate) struct Ingest {
+    pub(crate) running: Running,
+    pub(crate) database: Database,
+    pub(crate) address: SocketAddr,
+}
+
+/// A key ring of one secret.
+pub(crate) fn ring(secret: &str) -> KeyRing {
+    KeyRing::new(Secret::new(secret), Vec::new())
+}
+
+/// The keys of Standard Webhooks senders.
+pub(crate) fn standard_secrets() -> StandardSecrets {
+    StandardSecrets::of(&ring(STANDARD)).expect("a good secret")
+}
+
+/// The settings of a test's instance, to be changed before the start.
+pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
+    let mut secrets = Secrets::of_site(KeyRing::new(Secret::new(SECRET), vec![Secret::new(PREVIOUS)]));
+    secrets.sources.insert("acme".to_owned(), ring(ACME_SECRET));
+    secrets.standard = Some(standard_secrets());
+    secrets.others.push(("SERVICE_API_TOKEN".to_owned(), Secret::new(API_TOKEN)));
+    Config {
+        listen: Listen { drain: Duration::from_secs(1), ..Listen::on("127.0.0.1:0") },
+        database: on.url(SCHEMA),
+        internal: ring(INTERNAL),
+        secrets,
+        service_api_url: service_api.to_owned(),
+        audit_log_url: NOBODY.to_owned(),
+        queue: 512,
+    }
+}
+
+/// Migrates and starts one instance. A second call on the same database is a second replica.
+pub(crate) async fn start(on: &TestDatabase, config: Config) -> Ingest {
+    start_with(on, config, Clock::system()).await
+}
+
+/// As [`start`], by another clock.
+pub(crate) async fn start_with(on: &TestDatabase, config: Config, clock: Clock) -> Ingest {
+    let database = on.open(SCHEMA);
+    MIGRATIONS.run(&database).await.expect("the migrations run");
+    let running = webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
+    let address = running.address();
+    Ingest { running, database, address }
+}
+
+/// An instance with nobody to apply events.
+pub(crate) async fn start_alone(on: &TestDatabase) -> Ingest {
+    start(on, config(on, NOBODY)).await
+}
+
+impl Ingest {
+    /// Posts a body signed for `site`.
+    pub(crate) async fn deliver(&self, body: &[u8]) -> Answer {
+        let signature = sign(SECRET, body);
+        post(self.address, "/api/webhooks/site", &[("x-webhook-signature", &signature)], body).await
+    }
+
+    /// Posts a body under a given signature.
+    pub(crate) async fn deliver_under(&self, signature: &str, body: &[u8]) -> Answer {
+        post(self.address, "/api/webhooks/site", &[("x-webhook-signature", signature)], body).await
+    }
+
+    /// All rows of the inbox, by intake.
+    pub(crate) async fn inbox(&self) -> Vec<Row> {
+        let query = "select intake, event_id, source, event_type, state, lane as lane, email_key, client_id, warnings, problem, \
+                     reason, attempts as attempts from inbox order by intake";
+        let rows = self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load(c))?));
+        rows.await.expect("the inbox can be read")
+    }
+
+    /// The payloads of all entries in the outbox, in the order in which they were written.
+    pub(crate) async fn trail(&self) -> Vec<Value> {
+        let query = "select payload as text from outbox order by id";
+        let rows = self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load::<Line>(c))?));
+        let rows = rows.await.expect("the outbox can be read");
+        rows.iter().map(|row| serde_json::from_str(&row.text).expect("a payload is JSON")).collect()
+    }
+
+    /// The entries of deliveries: without the lanes' own.
+    pub(crate) async fn attempts(&self) -> Vec<Value> {
+        self.trail().await.into_iter().filter(|entry| entry["action"] == "webhook.receive").collect()
+    }
+
+    /// How many keys were ever seen.
+    pub(crate) async fn seen(&self) -> i64 {
+        let query = "select count(*) as number from seen";
+        let rows = self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load::<Count>(c))?));
+        rows.await.expect("the keys can be read").first().map_or(0, |row| row.number)
+    }
+
+    /// Stops it in good order.
+    pub(crate) async fn stop(self) {
+        self.running.stop().await.expect("it ends well");
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, diesel::QueryableByName)]
+pub(crate) struct Row {
+    #[diesel(sql_type = BigInt)]
+    pub(crate) intake: i64,
+    #[diesel(sql_type = Text)]
+    pub(crate) event_id: String,
+    #[diesel(sql_type = Text)]
+    pub(crate) source: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) event_type: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub(crate) state: String,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pub(crate) lane: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) email_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) client_id: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub(crate) warnings: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) problem: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) reason: Option<String>,
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pub(crate) attempts: i32,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// The states of the inbox, by intake.
+pub(crate) fn states(rows: &[Row]) -> Vec<&str> {
+    rows.iter().map(|row| row.state.as_str()).collect()
+}
+
+/// Waits until `done` holds; fails after 20 seconds with the last state of things.
+pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(look: impl Fn() -> F, done: impl Fn(&T) -> bool) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = look().await;
+        if done(&found) {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never came true: {found:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The signature of a body: 64 hex digits.
+pub(crate) fn sign(secret: &str, body: &[u8]) -> String {
+    auth::webhook::sign(&Secret::new(secret), body)
+}
+
+/// A registration as the platform writes it.
+pub(crate) fn registration(id: &str, client: &str) -> Vec<u8> {
+    format!(
+        r#"{{"id":"{id}","event":"client.registered","data":{{"clientId":"{client}","email":"{client}@example.com","firstName":"Ada"}},"timestamp":"2025-10-13T19:00:00Z"}}"#
+    )
+    .into_bytes()
+}
+
+/// A stand-in for service-api: answers batches as it is told to at the moment, and remembers them.
+pub(crate) struct ServiceApi {
+    pub(crate) server: MockServer,
+    batches: Arc<Mutex<Vec<Vec<ApplyEvent>>>>,
+    behaviour: Arc<Mutex<Behaviour>>,
+}
+
+type Behaviour = Box<dyn Fn(&ApplyBatch) -> ResponseTemplate + Send>;
+
+impl ServiceApi {
+    /// One that applies everything.
+    pub(crate) async fn start() -> Self {
+        Self::start_on(MockServer::start().await).await
+    }
+
+    pub(crate) async fn start_on(server: MockServer) -> Self {
+        let batches: Arc<Mutex<Vec<Vec<ApplyEvent>>>> = Arc::default();
+        let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Box::new(|batch| all(batch, ApplyResult::Applied, None))));
+        let (remembered, told) = (Arc::clone(&batches), Arc::clone(&behaviour));
+        let respond = move |request: &Request| {
+            let batch: ApplyBatch = serde_json::from_slice(&request.body).expect("a batch");
+            let answer = told.lock().expect("a whole behaviour")(&batch);
+            remembered.lock().expect("whole batches").push(batch.events);
+            answer
+        };
+        Mock::given(method("POST")).and(path("/internal/events/apply")).respond_with(respond).mount(&server).await;
+        Self { server, batches, behaviour }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    /// From now on it answers so.
+    pub(crate) fn behave(&self, behaviour: impl Fn(&ApplyBatch) -> ResponseTemplate + Send + 'static) {
+        *self.behaviour.lock().expect("a whole behaviour") = Box::new(behaviour);
+    }
+
+    /// The batches it was sent so far.
+    pub(crate) fn batches(&self) -> Vec<Vec<ApplyEvent>> {
+        self.batches.lock().expect("whole batches").clone()
+    }
+
+    /// The events it was sent so far.
+    pub(crate) fn events(&self) -> Vec<ApplyEvent> {
+        self.batches().into_iter().flatten().collect()
+    }
+}
+
+/// The same verdict for all events of a batch.
+pub(crate) fn all(batch: &ApplyBatch, result: ApplyResult, reason: Option<&str>) -> ResponseTemplate {
+    each(batch, |_| (result, reason.map(str::to_owned)))
+}
+
+/// A verdict for each event of a batch.
+pub(crate) fn each(
+    batch: &ApplyBatch,
+    verdict: impl Fn(&ApplyEvent) -> (ApplyResult, Option<String>),
+) -> ResponseTemplate {
+    let verdicts = batch.events.iter().map(|event| {
+        let (result, reason) = verdict(event);
+        ApplyVerdict { event_id: event.event_id, result, reason }
+    });
+    ResponseTemplate::new(200).set_body_json(ApplyVerdicts { verdicts: verdicts.collect() })
+}

@@ -1,0 +1,3 @@
+drop table leases;
+drop table outbox;
+drop table entries;

@@ -1,0 +1,4 @@
+drop table leases;
+drop table outbox;
+drop table seen;
+drop table inbox;
