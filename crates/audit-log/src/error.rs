@@ -30,9 +30,9 @@ impl From<Error> for Failure {
             Error::Cursor => Self::new(Code::InvalidCursor)
                 .with_detail("a cursor goes on with the query that it came from, all filters the same"),
             Error::NoEntry => Self::new(Code::EntryNotFound),
-            Error::BadEntries(errors) => {
-                Self::new(Code::InvalidParameter).with_detail("nothing was appended").with_errors(errors)
-            }
+            Error::BadEntries(errors) => Self::new(Code::InvalidParameter)
+                .with_detail("the entries named can't be appended as they are")
+                .with_errors(errors),
             Error::Full => Self::new(Code::Unavailable).with_detail("too much waits to be appended"),
             Error::NotAppended(SubmitError::Refused(cause)) => {
                 Self::new(Code::InternalError).caused_by(cause)

@@ -46,7 +46,7 @@ fn text_of(body: &[u8]) -> Option<&str> {
     if body.len() <= MAX_BYTES { std::str::from_utf8(body).ok() } else { None }
 }
 
-/// Expands the escapes that JSON and shells have in common; `\uXXXX` and `\"` only where the shell does.
+/// Expands the escapes that JSON and shells have in common; `\u` and four hex digits and `\"` only where the shell does.
 fn expand(text: &str, unicode: bool, quotes: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

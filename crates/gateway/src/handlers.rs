@@ -88,7 +88,8 @@ fn onward_headers(
     headers::say(&mut onward, &REQUEST_ID, context.request_id().as_str())?;
     headers::say(&mut onward, &INTERNAL_TOKEN, &upstream.token())?;
     if let Some(address) = caller.address() {
-        headers::say(&mut onward, &CLIENT_ADDRESS, &address.to_string())?;
+        // An IPv4 client of a socket that takes both kinds is still an IPv4 client.
+        headers::say(&mut onward, &CLIENT_ADDRESS, &address.to_canonical().to_string())?;
     }
     Ok(onward)
 }

@@ -112,3 +112,37 @@ fn named_in<'a>(values: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
         .filter(|name| !matches!(name.as_str(), "" | "close" | "keep-alive"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+    use proptest::prelude::*;
+
+    use super::{OF_ONE_HOP, onward};
+
+    const OURS: [&str; 6] =
+        ["x-crm-internal", "X-Crm-Client-Address", "x-crm-", "Forwarded", "x-forwarded-for", "X-FORWARDED-"];
+    const THROUGH: [&str; 5] = ["host", "authorization", "x-webhook-signature", "x-crm", "xx-forwarded-for"];
+
+    fn name() -> impl Strategy<Value = &'static str> {
+        prop::sample::select([OF_ONE_HOP.as_slice(), OURS.as_slice(), THROUGH.as_slice()].concat())
+    }
+
+    proptest! {
+        /// Whatever comes in, nothing of one hop and nothing that is ours to say goes on; all the rest does, but what `Connection`
+        /// names, and the Host even then.
+        #[test]
+        fn only_what_may_goes_on(fields in prop::collection::vec((name(), name()), 0..20)) {
+            let mut inbound = HeaderMap::new();
+            for (name, value) in &fields {
+                inbound.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_static(value));
+            }
+            let named = |name: &str| fields.iter().any(|(field, value)| *field == "connection" && *value == name);
+            let goes_on = |name: &str| THROUGH.contains(&name) && (name == "host" || !named(name));
+            let onward = onward(&inbound);
+            let expected = fields.iter().filter(|(name, _)| goes_on(name)).count();
+            prop_assert_eq!(onward.len(), expected);
+            prop_assert!(onward.keys().all(|name| goes_on(name.as_str())));
+        }
+    }
+}

@@ -14,6 +14,7 @@ use contract::problems::Code;
 use tracing::Instrument as _;
 
 use crate::audit::{Due, RequestAudit};
+use crate::body::Rest;
 use crate::context::RequestContext;
 use crate::dispatch::{Arrived, InternalToken};
 use crate::headers::{CLIENT_ADDRESS, GATEWAY, INTERNAL_TOKEN, REQUEST_ID};
@@ -86,7 +87,7 @@ fn resource(path: &'static str, table: &RouteTable) -> actix_web::Resource {
 /// The layer around every request.
 async fn around(
     shared: Arc<Shared>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let arrived = arrive(&shared, &request);
@@ -98,12 +99,19 @@ async fn around(
         trace_id = %arrived.context.trace_id(),
     );
     request.extensions_mut().insert(arrived.clone());
+    let rest = Rest::of(&mut request);
     async move {
         let response = match head_failure(&shared, &request) {
             Some(failure) => request.into_response(HttpResponse::from_error(failure)),
             None => next.call(request).await?,
         };
-        Ok(leave(&shared, &arrived, response).await)
+        let (request, response) = response.into_parts();
+        let response = leave(&shared, &arrived, response).await;
+        let response = match rest {
+            Some(rest) => rest.go_with(response),
+            None => response,
+        };
+        Ok(ServiceResponse::new(request, response))
     }
     .instrument(span)
     .await
@@ -145,12 +153,7 @@ fn head_failure(shared: &Shared, request: &ServiceRequest) -> Option<Failure> {
 }
 
 /// Sees a response off: as a problem if it is an error, with its entry on the trail, and with the request's id.
-async fn leave(
-    shared: &Shared,
-    arrived: &Arrived,
-    response: ServiceResponse<BoxBody>,
-) -> ServiceResponse<BoxBody> {
-    let (request, response) = response.into_parts();
+async fn leave(shared: &Shared, arrived: &Arrived, response: HttpResponse) -> HttpResponse {
     let response = as_problem(response);
     log(&response);
     let response = match keep_trail(shared, &arrived.audit, &response).await {
@@ -166,7 +169,7 @@ async fn leave(
     if closes {
         response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
     }
-    ServiceResponse::new(request, response)
+    response
 }
 
 /// Puts an error that is not a problem yet into one.

@@ -3,20 +3,17 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::error::PayloadError;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{Handler, HttpMessage as _, HttpRequest, HttpResponse, Responder, ResponseError as _, web};
 use auth::bearer::BearerError;
 use auth::staff::Role;
-use bytes::Bytes;
 use contract::problems::Code;
-use futures_util::Stream;
 
 use crate::audit::RequestAudit;
+use crate::body;
 use crate::caller::{CallerFirst, Identity};
 use crate::context::RequestContext;
 use crate::kit::Shared;
@@ -108,7 +105,7 @@ fn admit(
     permit(route.access(), &identity)?;
     let Arrived { context, audit, address, .. } = arrived;
     request.extensions_mut().insert(Admitted { access: route.access(), identity, context, audit, address });
-    Ok((limit(request, payload, route.payload_limit())?, shared.body_deadline))
+    Ok((body::limit(request, payload, route.payload_limit())?, shared.body_deadline))
 }
 
 fn identify(
@@ -171,39 +168,4 @@ fn refused_bearer(error: BearerError) -> Failure {
 /// The table was checked against the credentials at start, so this is never answered.
 fn no_key() -> Failure {
     Failure::new(Code::InternalError).caused_by("a route asks for a credential that the service cannot check")
-}
-
-/// Refuses a stated length over the limit, and cuts an unstated one off there.
-fn limit(request: &HttpRequest, payload: Payload, most: usize) -> Result<Payload, Failure> {
-    let stated = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    match stated.map(str::parse::<u64>) {
-        Some(Ok(length)) if length <= most as u64 => Ok(payload),
-        Some(_) => Err(Failure::new(Code::PayloadTooLarge)),
-        None if matches!(payload, Payload::None) => Ok(payload),
-        None => Ok(Payload::Stream { payload: Box::pin(Limited { payload, left: most }) }),
-    }
-}
-
-/// A body without a stated length, as far as the limit.
-struct Limited {
-    payload: Payload,
-    left: usize,
-}
-
-impl Stream for Limited {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: std::pin::Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let read = std::task::ready!(std::pin::Pin::new(&mut self.payload).poll_next(context));
-        Poll::Ready(match read {
-            Some(Ok(bytes)) => match self.left.checked_sub(bytes.len()) {
-                Some(left) => {
-                    self.left = left;
-                    Some(Ok(bytes))
-                }
-                None => Some(Err(PayloadError::Overflow)),
-            },
-            other => other,
-        })
-    }
 }

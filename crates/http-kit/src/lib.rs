@@ -4,8 +4,9 @@
 //! A service hands over a [`routes::RouteTable`] and a [`kit::Kit`] to a [`service::Service`]; this crate sees to it that every
 //! request is identified, permitted, limited, audited and answered with a problem when it fails.
 
-pub mod app;
+mod app;
 pub mod audit;
+mod body;
 pub mod caller;
 pub mod client;
 pub mod config;

@@ -30,7 +30,10 @@ pub(crate) struct Said {
 
 /// Why a request is not answered as asked. Every handler's error ends as one.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failure(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     said: Said,
     retry_after: Option<u32>,
     allow: Option<HeaderValue>,
@@ -42,71 +45,63 @@ impl Failure {
     pub fn new(code: Code) -> Self {
         let retry_after = (code.status() == 503).then_some(TRY_AGAIN_SECONDS);
         let said = Said { code, detail: None, errors: Vec::new(), kept: None };
-        Self { said, retry_after, allow: None, cause: None }
+        Self(Box::new(Inner { said, retry_after, allow: None, cause: None }))
     }
 
     /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.said.detail = Some(detail.into());
+        self.0.said.detail = Some(detail.into());
         self
     }
 
     /// Names what is wrong with each field.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.said.errors = errors;
+        self.0.said.errors = errors;
         self
     }
 
     /// Says under which id a refused event was kept.
     #[must_use]
     pub fn with_kept_event(mut self, event_id: EventId) -> Self {
-        self.said.kept = Some(event_id);
+        self.0.said.kept = Some(event_id);
         self
     }
 
     /// Adds the cause, for the log alone. Its text must name no person and no secret.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     /// Says after how many seconds another try makes sense.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// Says which methods the path has, comma-separated: for 405.
     #[must_use]
     pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
-        self.allow = Some(methods);
+        self.0.allow = Some(methods);
         self
     }
 
     /// The code.
     pub fn code(&self) -> Code {
-        self.said.code
+        self.0.said.code
     }
 
     /// What is logged: the cause and the causes behind it.
     pub(crate) fn cause_chain(&self) -> Option<String> {
-        let cause = self.cause.as_deref()?;
-        let mut text = cause.to_string();
-        let mut next = cause.source();
-        while let Some(deeper) = next {
-            text.push_str(": ");
-            text.push_str(&deeper.to_string());
-            next = deeper.source();
-        }
-        Some(text)
+        self.0.cause.as_deref().map(|cause| chain(cause))
     }
 
     fn challenge(&self) -> Option<HeaderValue> {
-        Some(HeaderValue::from_static(match self.said.code {
+        Some(HeaderValue::from_static(match self.0.said.code {
             Code::CredentialsMissing => r#"Bearer realm="crm-bridge""#,
             Code::CredentialsInvalid => r#"Bearer realm="crm-bridge", error="invalid_token""#,
             Code::SignatureMissing | Code::SignatureMalformed | Code::SignatureMismatch => {
@@ -125,13 +120,13 @@ impl From<Code> for Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.said.code.as_str())
+        formatter.write_str(self.0.said.code.as_str())
     }
 }
 
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.said.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.said.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The head of the answer; the app writes the body on the way out, when it knows the request's id.
@@ -143,16 +138,28 @@ impl ResponseError for Failure {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(methods) = &self.allow {
+        if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
         }
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
-        response.extensions_mut().insert(self.said.clone());
+        response.extensions_mut().insert(self.0.said.clone());
         response
     }
+}
+
+/// An error and the errors behind it, in one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(deeper) = next {
+        text.push_str(": ");
+        text.push_str(&deeper.to_string());
+        next = deeper.source();
+    }
+    text
 }
 
 /// Writes the body of a response that says a problem.

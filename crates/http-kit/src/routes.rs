@@ -59,7 +59,30 @@ pub struct Route {
 
 impl Route {
     /// A route for one method. `path` is an actix pattern: `/clients/{email}`. A `GET` route answers `HEAD` too
-    /// (RFC 9110, section 9.1). The handler's first argument is a [`crate::caller::Caller`].
+    /// (RFC 9110, section 9.1). The handler's first argument is a [`crate::caller::Caller`]:
+    ///
+    /// ```
+    /// use http_kit::{caller::{Caller, Service}, routes::{Access, Audit, Route}};
+    /// async fn read_thing(_caller: Caller<Service>) -> &'static str { "thing" }
+    /// let route = Route::get("/thing", Audit::Quiet("an example"), read_thing);
+    /// assert_eq!(route.access(), Access::Service);
+    /// ```
+    ///
+    /// A handler that says nothing of its caller is no route:
+    ///
+    /// ```compile_fail,E0277
+    /// use http_kit::routes::{Audit, Route};
+    /// async fn read_thing() -> &'static str { "thing" }
+    /// let route = Route::get("/thing", Audit::Quiet("an example"), read_thing);
+    /// ```
+    ///
+    /// Neither is one whose caller comes later:
+    ///
+    /// ```compile_fail,E0277
+    /// use http_kit::{caller::{Caller, Service}, routes::{Audit, Route}};
+    /// async fn read_thing(_body: String, _caller: Caller<Service>) -> &'static str { "thing" }
+    /// let route = Route::get("/thing", Audit::Quiet("an example"), read_thing);
+    /// ```
     pub fn new<H, Args>(method: Method, path: &'static str, audit: Audit, handler: H) -> Self
     where
         H: Handler<Args> + Send + Sync,

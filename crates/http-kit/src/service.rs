@@ -6,13 +6,16 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::App;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use tokio::task::JoinHandle;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::audit::FLUSH_EVERY;
 use crate::config::Environment;
@@ -25,8 +28,14 @@ use crate::server::{Listen, Shutdown, Stop, bind, stop_signal};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Its address cannot be listened on.
-    #[error("LISTEN_ADDRESS cannot be listened on: {0}")]
-    Bind(#[source] io::Error),
+    #[error("LISTEN_ADDRESS: {address} cannot be listened on: {cause}")]
+    Bind {
+        /// The address asked for; it is no secret.
+        address: String,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
     /// Its route table is not sound.
     #[error("the route table is not sound: {0}")]
     Table(#[from] TableError),
@@ -41,6 +50,9 @@ pub enum RunError {
     /// A job or the server itself panicked.
     #[error("{0} broke off")]
     BrokeOff(&'static str),
+    /// A job did not end in time after it was told to.
+    #[error("background work did not end in time")]
+    Overdue,
 }
 
 type Job = Box<dyn FnOnce(Shutdown) -> BoxFuture<'static, ()> + Send>;
@@ -91,15 +103,14 @@ impl Service {
         table.check(&kit.credentials)?;
         let name = kit.service;
         let shared = Shared::new(kit, listen.body_deadline);
-        let (address, server) = bind(listen, table, Arc::clone(&shared), states).map_err(StartError::Bind)?;
+        let (address, server) = bind(listen, table, Arc::clone(&shared), states)
+            .map_err(|cause| StartError::Bind { address: listen.address.clone(), cause })?;
         let (stop, shutdown) = Shutdown::channel();
         let (stop_jobs, jobs_shutdown) = Shutdown::channel();
-        let mut tasks = vec![(
-            "audit.refusals",
-            tokio::spawn(flush_refusals(Arc::clone(&shared), jobs_shutdown.clone())),
-        )];
+        let mut tasks = Tasks::default();
+        tasks.start("audit.refusals", flush_refusals(Arc::clone(&shared), jobs_shutdown.clone()));
         for (job_name, job) in jobs {
-            tasks.push((job_name, tokio::spawn(job(jobs_shutdown.clone()))));
+            tasks.start(job_name, job(jobs_shutdown.clone()));
         }
         let handle = server.handle();
         tokio::spawn(async move {
@@ -108,7 +119,8 @@ impl Service {
             handle.stop(true).await;
         });
         tracing::info!(service = name, %address, "listening");
-        Ok(Running { address, name, stop, stop_jobs, server: tokio::spawn(server), jobs: tasks })
+        let (server, drain) = (tokio::spawn(server), listen.drain);
+        Ok(Running { address, name, stop, stop_jobs, server, jobs: tasks, drain })
     }
 }
 
@@ -122,6 +134,50 @@ async fn flush_refusals(shared: Arc<Shared>, shutdown: Shutdown) {
         }
         flush().await;
     }
+    // What was noted while the last round was on its way.
+    flush().await;
+}
+
+/// Background work that was started.
+#[derive(Debug, Default)]
+struct Tasks {
+    ends: FuturesUnordered<BoxFuture<'static, (&'static str, bool)>>,
+    aborts: Vec<AbortHandle>,
+}
+
+impl Tasks {
+    fn start(&mut self, name: &'static str, job: impl Future<Output = ()> + Send + 'static) {
+        let task = tokio::spawn(job);
+        self.aborts.push(task.abort_handle());
+        self.ends.push(Box::pin(async move { (name, task.await.is_ok()) }));
+    }
+
+    /// The name of the first job that breaks off; never resolves while none does.
+    async fn broken_off(&mut self) -> &'static str {
+        while let Some((name, well)) = self.ends.next().await {
+            if !well {
+                return name;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Waits for all of them until `deadline` is over, and cuts off what is left then.
+    async fn end(mut self, deadline: Duration) -> Result<(), RunError> {
+        let mut failed = Ok(());
+        let ending = async {
+            while let Some((name, well)) = self.ends.next().await {
+                if !well {
+                    failed = Err(RunError::BrokeOff(name));
+                }
+            }
+        };
+        if tokio::time::timeout(deadline, ending).await.is_err() {
+            self.aborts.iter().for_each(AbortHandle::abort);
+            return Err(RunError::Overdue);
+        }
+        failed
+    }
 }
 
 /// A service at work. Dropping it tells the service to stop, without waiting.
@@ -132,7 +188,8 @@ pub struct Running {
     stop: Stop,
     stop_jobs: Stop,
     server: JoinHandle<io::Result<()>>,
-    jobs: Vec<(&'static str, JoinHandle<()>)>,
+    jobs: Tasks,
+    drain: Duration,
 }
 
 impl Running {
@@ -151,13 +208,14 @@ impl Running {
         self.name
     }
 
-    /// Serves until `signal` resolves or the server fails by itself, then stops as [`Running::stop`] does.
+    /// Serves until `signal` resolves, or the server or a job fails by itself, then stops as [`Running::stop`] does.
     ///
     /// # Errors
     /// [`RunError`] when the server or a job failed.
     pub async fn run_until(mut self, signal: impl Future) -> Result<(), RunError> {
         tokio::select! {
             _ = signal => self.stop().await,
+            name = self.jobs.broken_off() => self.stop().await.and(Err(RunError::BrokeOff(name))),
             ended = &mut self.server => {
                 let ended = server_end(ended);
                 self.stop_jobs().await.and(ended)
@@ -165,7 +223,8 @@ impl Running {
         }
     }
 
-    /// Drains and stops: no new connection, answers in flight are finished up to the deadline, then the jobs end.
+    /// Drains and stops: no new connection, answers in flight are finished up to the deadline, then the jobs end, for which they
+    /// have as long again.
     ///
     /// # Errors
     /// [`RunError`] when the server or a job failed.
@@ -178,12 +237,9 @@ impl Running {
 
     async fn stop_jobs(self) -> Result<(), RunError> {
         self.stop_jobs.now();
-        let mut all = Ok(());
-        for (name, job) in self.jobs {
-            all = all.and(job.await.map_err(|_| RunError::BrokeOff(name)));
-        }
+        let ended = self.jobs.end(self.drain).await;
         tracing::info!(service = self.name, "stopped");
-        all
+        ended
     }
 }
 

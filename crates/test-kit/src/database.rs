@@ -2,13 +2,14 @@
 //! missing PostgreSQL is a failure.
 
 use crate::cluster;
-use db::{Backend, Database, DatabaseUrl, Options};
+use db::{Database, DatabaseUrl, Options};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 pub use crate::cluster::Cluster;
+pub use db::Backend;
 
 /// A fresh database on each engine, one after the other, for `for database in both() { … }`.
 pub fn both() -> impl Iterator<Item = TestDatabase> {

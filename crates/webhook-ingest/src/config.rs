@@ -48,6 +48,7 @@ impl Config {
     /// # Errors
     /// The first setting that is missing or can't be, by its name and never by its value.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        environment.require_distinct_secrets()?;
         let database = environment.required("DATABASE_URL")?;
         let database =
             database.parse().map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
@@ -66,8 +67,10 @@ impl Config {
 fn secrets(environment: &Environment) -> Result<Secrets, ConfigError> {
     let mut secrets = Secrets::of_site(environment.required_key_ring("WEBHOOK_SECRET")?);
     for name in environment.names_under(SOURCE_PREFIX) {
-        if let Some(source) = source_of(&name)? {
-            secrets.sources.insert(source, environment.required_key_ring(&name)?);
+        // A former value belongs to the current one, and must not stand alone.
+        let name = name.strip_suffix("_PREVIOUS").unwrap_or(&name);
+        if let Some(source) = name.strip_prefix(SOURCE_PREFIX) {
+            secrets.sources.insert(source_of(name, source)?, environment.required_key_ring(name)?);
         }
     }
     if let Some(ring) = environment.key_ring(STANDARD)? {
@@ -82,17 +85,13 @@ fn secrets(environment: &Environment) -> Result<Secrets, ConfigError> {
     Ok(secrets)
 }
 
-/// The source that a setting holds the secret of; `None` for the former value of another setting.
-fn source_of(name: &str) -> Result<Option<String>, ConfigError> {
-    let source = name.strip_prefix(SOURCE_PREFIX).unwrap_or_default();
-    if source == "PREVIOUS" || source.ends_with("_PREVIOUS") {
-        return Ok(None);
-    }
+/// The source whose secret the setting `name` holds.
+fn source_of(name: &str, source: &str) -> Result<String, ConfigError> {
     let plain = source.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
     let source = source.to_ascii_lowercase();
     if !plain || source.is_empty() || source == SITE {
         let expected = "the secret of a source: those have names of A-Z, 0-9 and _, and the one of SITE is WEBHOOK_SECRET";
         return Err(ConfigError::invalid(name, expected));
     }
-    Ok(Some(source))
+    Ok(source)
 }

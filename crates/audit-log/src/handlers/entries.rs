@@ -38,7 +38,8 @@ struct Durable {
 }
 
 /// `POST /internal/entries`. Appends all entries or, when one is not an entry, none. Doing it again changes nothing, so a caller who
-/// got no answer sends the same again. After a 503 some may have been appended.
+/// got no answer sends the same again. After a 5xx, or where the database itself refused an
+/// entry (`unstorable`), the others may have been appended.
 pub(crate) async fn append_entries(
     _: Caller<Internal>,
     body: web::Json<AppendEntries>,

@@ -155,7 +155,7 @@ fn string(out: &mut String, token: &str, escapes: Escapes) -> Option<()> {
     Some(())
 }
 
-/// The UTF-16 unit of an escape at the beginning of `rest`: `\uXXXX`.
+/// The UTF-16 unit of an escape at the beginning of `rest`: `\u` and four hex digits.
 fn unit(rest: &str) -> Option<u16> {
     u16::from_str_radix(rest.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }

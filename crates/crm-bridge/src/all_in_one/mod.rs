@@ -27,11 +27,12 @@ pub(crate) fn run(data: &Path) -> Ended {
 #[tokio::main(worker_threads = 2)]
 async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
     let databases = databases::of(environment, data).map_err(in_words)?;
+    let configs = services::Configs::read(environment, &databases)?;
     for schema in &databases {
         let migrated = schema.migrations.run(&schema.database).await;
         migrated.map_err(|error| format!("{}: {error}", schema.service))?;
     }
-    let running = services::start(environment, &databases)?;
+    let running = configs.start()?;
     greeting::print(&running, environment, data, made);
     let stopped = stop_signal().await.map_err(in_words);
     tracing::info!("stopping");

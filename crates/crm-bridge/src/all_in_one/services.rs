@@ -33,46 +33,66 @@ impl Services {
     }
 }
 
-/// Starts everything. Must be called inside a tokio runtime.
-pub(crate) fn start(environment: &Environment, databases: &[Schema]) -> Result<Services, String> {
-    // All ports are taken before anyone needs to know one.
-    let (ingest, ingest_url) = port()?;
-    let (service_api, service_api_url) = port()?;
-    let (audit_log, audit_log_url) = port()?;
-    let mut shared = environment.clone();
-    for (name, url) in
-        [("WEBHOOK_INGEST_URL", ingest_url), ("SERVICE_API_URL", service_api_url), ("AUDIT_LOG_URL", audit_log_url)]
-    {
-        shared.set(name, url);
-    }
-    let settings = |service: &str| {
-        let mut settings = shared.clone();
-        if let Some(schema) = databases.iter().find(|schema| schema.service == service) {
-            settings.set("DATABASE_URL", &schema.url);
-        }
-        settings
-    };
-
-    let mut config = audit_log::Config::from_environment(&settings(audit_log::NAME)).map_err(in_words)?;
-    config.listen = audit_log;
-    let audit_log = audit_log::start(config, Seams::system()).map_err(in_words)?;
-
-    let mut config = service_api::Config::from_environment(&settings(service_api::NAME)).map_err(in_words)?;
-    config.listen = service_api;
-    let service_api = service_api::start(config, Seams::system()).map_err(in_words)?;
-
-    let mut config = webhook_ingest::Config::from_environment(&settings(webhook_ingest::NAME)).map_err(in_words)?;
-    config.listen = ingest;
-    let ingest = webhook_ingest::start(config, Seams::system()).map_err(in_words)?;
-
-    let config = gateway::Config::from_environment(&shared).map_err(in_words)?;
-    let gateway = gateway::start(config, Seams::system()).map_err(in_words)?;
-    Ok(Services { gateway, behind: vec![ingest, service_api, audit_log] })
+/// What each service is told: all of it is read before anything starts.
+pub(crate) struct Configs {
+    audit_log: audit_log::Config,
+    service_api: service_api::Config,
+    webhook_ingest: webhook_ingest::Config,
+    gateway: gateway::Config,
 }
 
-/// A free port of loopback, taken, and its address.
-fn port() -> Result<(Listen, String), String> {
+impl Configs {
+    /// Reads every service's settings, and takes a port for each, so that they know of each other.
+    ///
+    /// # Errors
+    /// One line that names the setting.
+    pub(crate) fn read(environment: &Environment, databases: &[Schema]) -> Result<Self, String> {
+        environment.require_distinct_secrets().map_err(in_words)?;
+        let [ingest, service_api, audit_log] = [port()?, port()?, port()?];
+        let mut shared = environment.clone();
+        shared.set("WEBHOOK_INGEST_URL", ingest.url);
+        shared.set("SERVICE_API_URL", service_api.url);
+        shared.set("AUDIT_LOG_URL", audit_log.url);
+        let of = |service: &str| {
+            let mut own = shared.clone();
+            if let Some(schema) = databases.iter().find(|schema| schema.service == service) {
+                own.set("DATABASE_URL", &schema.url);
+            }
+            own
+        };
+        let mut configs = Self {
+            audit_log: audit_log::Config::from_environment(&of(audit_log::NAME)).map_err(in_words)?,
+            service_api: service_api::Config::from_environment(&of(service_api::NAME)).map_err(in_words)?,
+            webhook_ingest: webhook_ingest::Config::from_environment(&of(webhook_ingest::NAME)).map_err(in_words)?,
+            gateway: gateway::Config::from_environment(&shared).map_err(in_words)?,
+        };
+        configs.audit_log.listen = audit_log.listen;
+        configs.service_api.listen = service_api.listen;
+        configs.webhook_ingest.listen = ingest.listen;
+        Ok(configs)
+    }
+
+    /// Starts everything, the door last. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// One line that names the setting.
+    pub(crate) fn start(self) -> Result<Services, String> {
+        let audit_log = audit_log::start(self.audit_log, Seams::system()).map_err(in_words)?;
+        let service_api = service_api::start(self.service_api, Seams::system()).map_err(in_words)?;
+        let ingest = webhook_ingest::start(self.webhook_ingest, Seams::system()).map_err(in_words)?;
+        let gateway = gateway::start(self.gateway, Seams::system()).map_err(in_words)?;
+        Ok(Services { gateway, behind: vec![ingest, service_api, audit_log] })
+    }
+}
+
+/// A port of loopback that is taken, and its address.
+struct Port {
+    listen: Listen,
+    url: String,
+}
+
+fn port() -> Result<Port, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(in_words)?;
     let address = listener.local_addr().map_err(in_words)?;
-    Ok((Listen::taken(listener), format!("http://{address}")))
+    Ok(Port { listen: Listen::taken(listener), url: format!("http://{address}") })
 }

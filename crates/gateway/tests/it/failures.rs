@@ -70,14 +70,16 @@ async fn a_client_that_stalls_in_its_body_is_408() {
 #[tokio::test]
 async fn a_slow_body_is_not_a_silent_service() {
     let service = Service::new();
-    let gateway = impatient(&service).await;
+    let gateway = before_with(service.address, nowhere().await, |config| {
+        config.timeouts.first_byte = Duration::from_secs(1);
+    });
     let mut client = gateway.connect().await;
-    client.write(b"POST /api/service/x HTTP/1.1\r\nhost: x\r\ncontent-length: 8\r\n\r\n").await;
+    client.write(b"POST /api/service/x HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n").await;
     let mut behind = service.accept().await;
     behind.head().await.expect("a request");
-    // Twice as long as the limit altogether, each pause well within it.
-    for _ in 0..8 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    // Longer than the limit altogether, each pause well within it: the pauses are what is tested.
+    for _ in 0..6 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
         client.write(b"x").await;
     }
     behind.write(OK.as_bytes()).await;

@@ -6,6 +6,7 @@ use tokio::sync::{Barrier, mpsc};
 
 use crate::harness::{Service, before};
 
+/// Each takes four sockets of this process, so `ulimit -n` must allow 5,000.
 const AT_ONCE: usize = 1_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ const AT_ONCE: usize = 256;
 
 /// An entry could not be made durable; the answer that needs it becomes a 503.
 #[derive(Debug, thiserror::Error)]
-#[error("the audit entry could not be made durable: {0}")]
+#[error("the audit entry could not be made durable")]
 pub struct RecordError(#[source] Box<dyn StdError + Send + Sync>);
 
 impl RecordError {

@@ -11,6 +11,7 @@ use contract::clock::Clock;
 use contract::ids::EntryId;
 
 use super::{Recorder, seal};
+use crate::problem::chain;
 
 /// How often what waits is handed to the recorder.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(500);
@@ -93,7 +94,11 @@ impl Refusals {
             let batch: Vec<Sealed> = left.iter().take(BATCH).cloned().collect();
             let size = batch.len();
             if let Err(error) = recorder.record_all(batch).await {
-                tracing::warn!(entries = left.len(), %error, "counted refusals wait for the audit trail");
+                tracing::warn!(
+                    entries = left.len(),
+                    cause = chain(&error),
+                    "counted refusals wait for the audit trail"
+                );
                 self.lock().waiting = left;
                 return;
             }
@@ -107,7 +112,7 @@ impl Refusals {
         let (mut sealed, entries) = {
             let state = &mut *self.lock();
             let mut entries = std::mem::take(&mut state.whole);
-            let room = MOST_WAITING.saturating_sub(state.waiting.len());
+            let room = MOST_WAITING.saturating_sub(state.waiting.len() + entries.len());
             for slot in state.slots.values_mut().filter(|slot| slot.counted > 0).take(room) {
                 let count = std::mem::take(&mut slot.counted);
                 entries.push(Entry { id: EntryId::new(now, random.bytes()), count, ..slot.latest.clone() });
@@ -129,4 +134,113 @@ impl Refusals {
 fn anonymised(entry: Entry, folded: bool) -> Entry {
     let address = if folded { None } else { entry.address };
     Entry { address, request_id: None, target: None, details: BTreeMap::new(), ..entry }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+    use contract::audit::{Actor, Category, Outcome};
+    use contract::clock::Timestamp;
+    use proptest::prelude::*;
+
+    use super::super::RecordError;
+    use super::*;
+
+    fn refusal(clock: &Clock, address: u32) -> Entry {
+        Entry {
+            id: EntryId::new(clock.now(), [0; 10]),
+            time: clock.now(),
+            service: "test",
+            category: Category::System,
+            action: "request.refuse".to_owned(),
+            outcome: Outcome::Refused,
+            reason: Some("route_not_found".to_owned()),
+            actor: Actor::anonymous(),
+            target: None,
+            address: Some(Text::personal(address.to_string())),
+            request_id: Some("req".to_owned()),
+            method: None,
+            route: None,
+            count: 1,
+            details: BTreeMap::new(),
+        }
+    }
+
+    /// A recorder that adds up the counts of what it takes, and refuses everything while told to.
+    fn summing() -> (Recorder, Arc<AtomicU64>, Arc<AtomicBool>) {
+        let (sum, fails) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (summed, failing) = (Arc::clone(&sum), Arc::clone(&fails));
+        let recorder = Recorder::batches(move |entries| {
+            let counts = entries.iter().map(|sealed| {
+                let payload: serde_json::Value = serde_json::from_str(&sealed.payload).expect("JSON");
+                payload["count"].as_u64().expect("a count")
+            });
+            let taken = if failing.load(Ordering::SeqCst) {
+                Err(RecordError::new("told to fail"))
+            } else {
+                summed.fetch_add(counts.sum(), Ordering::SeqCst);
+                Ok(())
+            };
+            std::future::ready(taken)
+        });
+        (recorder, sum, fails)
+    }
+
+    #[tokio::test]
+    async fn a_flood_from_everywhere_costs_bounded_memory_and_still_adds_up() {
+        let (clock, hands) = Clock::manual(Timestamp::from_micros(0));
+        let (recorder, sum, fails) = summing();
+        let refusals = Refusals::new(clock.clone());
+        fails.store(true, Ordering::SeqCst);
+        let random = Random::seeded(1);
+        for round in 0..4_u32 {
+            for address in 0..15_000 {
+                refusals.note(refusal(&clock, round * 15_000 + address), false);
+            }
+            refusals.flush(&random, &recorder).await;
+            hands.advance(Duration::from_secs(1));
+            let state = refusals.lock();
+            assert!(state.slots.len() <= MOST_KEYS + 1, "{} keys", state.slots.len());
+            assert!(state.waiting.len() + state.whole.len() <= MOST_WAITING, "{} wait", state.waiting.len());
+        }
+        fails.store(false, Ordering::SeqCst);
+        // Twice: the first makes the room that the counts waited for.
+        refusals.flush(&random, &recorder).await;
+        refusals.flush(&random, &recorder).await;
+        assert_eq!(sum.load(Ordering::SeqCst), 60_000);
+        hands.advance(Duration::from_secs(1));
+        refusals.flush(&random, &recorder).await;
+        assert_eq!(refusals.lock().slots.len(), 0, "what is over is forgotten");
+    }
+
+    proptest! {
+        #[test]
+        fn counts_add_up_whatever_the_order_of_refusals_ticks_and_failures(
+            steps in prop::collection::vec((0..4_u8, 0..3_u32, any::<bool>()), 0..200),
+        ) {
+            let (clock, hands) = Clock::manual(Timestamp::from_micros(0));
+            let (recorder, sum, fails) = summing();
+            let refusals = Refusals::new(clock.clone());
+            let random = Random::seeded(1);
+            let mut noted = 0;
+            for (step, address, flag) in steps {
+                match step {
+                    0 => hands.advance(Duration::from_millis(400)),
+                    1 => {
+                        fails.store(flag, Ordering::SeqCst);
+                        futures_util::FutureExt::now_or_never(refusals.flush(&random, &recorder)).expect("at once");
+                    }
+                    _ => {
+                        refusals.note(refusal(&clock, address), flag);
+                        noted += 1;
+                    }
+                }
+            }
+            fails.store(false, Ordering::SeqCst);
+            futures_util::FutureExt::now_or_never(refusals.flush(&random, &recorder)).expect("at once");
+            prop_assert_eq!(sum.load(Ordering::SeqCst), noted);
+        }
+    }
 }

@@ -59,7 +59,8 @@ impl Environment {
     /// # Errors
     /// As [`Environment::text`]; [`ConfigError::Secret`] naming the two settings.
     pub fn require_distinct_secrets(&self) -> Result<(), ConfigError> {
-        let mut names: Vec<String> = SECRETS.iter().flat_map(|name| [(*name).to_owned(), format!("{name}_PREVIOUS")]).collect();
+        let mut names: Vec<String> =
+            SECRETS.iter().flat_map(|name| [(*name).to_owned(), format!("{name}_PREVIOUS")]).collect();
         names.extend(self.names_under("WEBHOOK_SECRET_"));
         names.sort();
         names.dedup();

@@ -20,7 +20,8 @@ async fn the_service_api_takes_its_token_and_nothing_like_it() {
     let world = World::start();
     let address = world.running.address();
     for scheme in ["Bearer", "bearer", "BEARER"] {
-        let answer = send(address, "GET", CLIENT, &[("Authorization", &format!("{scheme} {TOKEN}"))], b"").await;
+        let answer =
+            send(address, "GET", CLIENT, &[("Authorization", &format!("{scheme} {TOKEN}"))], b"").await;
         assert_eq!(answer.status, 200, "{scheme}");
     }
     let missing = get(address, CLIENT).await;
@@ -39,7 +40,10 @@ async fn the_service_api_takes_its_token_and_nothing_like_it() {
     ] {
         let answer = send(address, "GET", CLIENT, &[("Authorization", &bad)], b"").await;
         answer.problem(401, "credentials_invalid");
-        assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer realm="crm-bridge", error="invalid_token""#));
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some(r#"Bearer realm="crm-bridge", error="invalid_token""#)
+        );
     }
     get(address, &format!("{CLIENT}?access_token={TOKEN}")).await.problem(401, "credentials_missing");
     let twice = [("Authorization", service_bearer()), ("Authorization", service_bearer())];
@@ -82,9 +86,14 @@ async fn staff_are_let_in_by_role_exactly() {
         }
     }
     let several = json!({ "sub": "stf_1", "email": "s@x.example", "roles": ["support", "auditor"], "exp": start_of_time().as_seconds() + 9 });
-    assert_eq!(send(address, "GET", "/staff/trail", &[("Authorization", &staff_bearer(&several))], b"").await.status, 200);
+    assert_eq!(
+        send(address, "GET", "/staff/trail", &[("Authorization", &staff_bearer(&several))], b"").await.status,
+        200
+    );
     let admin = staff_bearer(&claims(&json!("admin")));
-    send(address, "GET", "/staff/none", &[("Authorization", &admin)], b"").await.problem(403, "permission_denied");
+    send(address, "GET", "/staff/none", &[("Authorization", &admin)], b"")
+        .await
+        .problem(403, "permission_denied");
 }
 
 #[actix_web::test]
@@ -95,11 +104,17 @@ async fn a_staff_token_lives_to_its_exp_and_not_a_second_longer() {
     world.hands.advance(Duration::from_secs(59));
     assert_eq!(send(address, "GET", "/staff/trail", &[("Authorization", &token)], b"").await.status, 200);
     world.hands.advance(Duration::from_secs(1));
-    send(address, "GET", "/staff/trail", &[("Authorization", &token)], b"").await.problem(401, "credentials_invalid");
+    send(address, "GET", "/staff/trail", &[("Authorization", &token)], b"")
+        .await
+        .problem(401, "credentials_invalid");
     let without = staff_bearer(&json!({ "sub": "stf_1", "email": "s@x.example", "role": "admin" }));
-    send(address, "GET", "/staff/trail", &[("Authorization", &without)], b"").await.problem(401, "credentials_invalid");
+    send(address, "GET", "/staff/trail", &[("Authorization", &without)], b"")
+        .await
+        .problem(401, "credentials_invalid");
     let service = service_bearer();
-    send(address, "GET", "/staff/trail", &[("Authorization", &service)], b"").await.problem(401, "credentials_invalid");
+    send(address, "GET", "/staff/trail", &[("Authorization", &service)], b"")
+        .await
+        .problem(401, "credentials_invalid");
     get(address, "/staff/trail").await.problem(401, "credentials_missing");
 }
 
@@ -113,11 +128,24 @@ async fn internal_routes_take_tokens_made_for_this_service_only() {
     let good = internal_token("webhook-ingest", SERVICE);
     let answer = echo(&world, &[("x-crm-internal", &good)]).await;
     assert_eq!(answer.json()["from"], json!("Service(\"webhook-ingest\")"));
-    let foreign = auth::internal_token::issue(&ring("placeholder-other-secret-0123456789abcdef"), "gateway", SERVICE, start_of_time());
-    for bad in [internal_token("webhook-ingest", "another-service"), foreign, "x".to_owned(), String::new(), TOKEN.to_owned()] {
+    let foreign = auth::internal_token::issue(
+        &ring("placeholder-other-secret-0123456789abcdef"),
+        "gateway",
+        SERVICE,
+        start_of_time(),
+    );
+    for bad in [
+        internal_token("webhook-ingest", "another-service"),
+        foreign,
+        "x".to_owned(),
+        String::new(),
+        TOKEN.to_owned(),
+    ] {
         echo(&world, &[("x-crm-internal", &bad)]).await.problem(401, "credentials_invalid");
     }
-    echo(&world, &[("x-crm-internal", &good), ("x-crm-internal", &good)]).await.problem(401, "credentials_invalid");
+    echo(&world, &[("x-crm-internal", &good), ("x-crm-internal", &good)])
+        .await
+        .problem(401, "credentials_invalid");
     echo(&world, &[("Authorization", &service_bearer())]).await.problem(401, "credentials_missing");
     world.hands.advance(Duration::from_secs(61));
     echo(&world, &[("x-crm-internal", &good)]).await.problem(401, "credentials_invalid");
@@ -141,7 +169,11 @@ async fn a_service_without_an_internal_key_trusts_no_internal_header() {
     // The gateway has no internal route, so here the address shows on the trail.
     let world = World::start();
     let token = service_bearer();
-    let forged = [("Authorization", token.as_str()), ("x-crm-client-address", "203.0.113.9"), ("X-Forwarded-For", "203.0.113.9")];
+    let forged = [
+        ("Authorization", token.as_str()),
+        ("x-crm-client-address", "203.0.113.9"),
+        ("X-Forwarded-For", "203.0.113.9"),
+    ];
     assert_eq!(send(world.running.address(), "GET", CLIENT, &forged, b"").await.status, 200);
     let disclosed = world.trail.now().remove(0).disclosures.join("\n");
     assert!(disclosed.contains("127.0.0.1") && !disclosed.contains("203.0.113.9"), "{disclosed}");
@@ -159,14 +191,18 @@ fn access_is_what_the_first_argument_says() {
     ];
     let access: Vec<Access> = RouteTable::new(routes).iter().map(Route::access).collect();
     let roles = &[auth::staff::Role::Auditor, auth::staff::Role::Admin];
-    assert_eq!(access, [Access::Public, Access::Webhook, Access::Service, Access::Staff(roles), Access::Internal]);
+    assert_eq!(
+        access,
+        [Access::Public, Access::Webhook, Access::Service, Access::Staff(roles), Access::Internal]
+    );
 }
 
 #[actix_web::test]
 async fn an_unsound_table_does_not_start() {
     const QUIET: Audit = Audit::Quiet("a test");
     let start = |routes: Vec<Route>| {
-        let started = Bundle::new(World::bare_kit(), &RouteTable::new(routes)).start(&Listen::on("127.0.0.1:0"));
+        let started =
+            Bundle::new(World::bare_kit(), &RouteTable::new(routes)).start(&Listen::on("127.0.0.1:0"));
         match started {
             Err(StartError::Table(error)) => error,
             other => panic!("{other:?}"),
@@ -174,9 +210,18 @@ async fn an_unsound_table_does_not_start() {
     };
     let open = || Route::get("/open", QUIET, async |_: Caller<Anyone>| "");
     assert_eq!(start(vec![open(), open()]), TableError::Twice("/open"));
-    assert_eq!(start(vec![Route::any("/livez", QUIET, async |_: Caller<Anyone>| "")]), TableError::Twice("/livez"));
-    assert_eq!(start(vec![Route::get("/open/", QUIET, async |_: Caller<Anyone>| "")]), TableError::Path("/open/"));
-    assert_eq!(start(vec![Route::get("open", QUIET, async |_: Caller<Anyone>| "")]), TableError::Path("open"));
+    assert_eq!(
+        start(vec![Route::any("/livez", QUIET, async |_: Caller<Anyone>| "")]),
+        TableError::Twice("/livez")
+    );
+    assert_eq!(
+        start(vec![Route::get("/open/", QUIET, async |_: Caller<Anyone>| "")]),
+        TableError::Path("/open/")
+    );
+    assert_eq!(
+        start(vec![Route::get("open", QUIET, async |_: Caller<Anyone>| "")]),
+        TableError::Path("open")
+    );
     let staff = Route::get("/s", QUIET, async |_: Caller<Internal>| "");
     assert_eq!(start(vec![staff]), TableError::NoKey { path: "/s", access: Access::Internal });
 }
@@ -188,7 +233,8 @@ async fn the_table_can_be_walked() {
     for route in table().iter().filter(|route| route.access() != Access::Public) {
         let path = route.path().replace("{email}", "a@b.example").replace("{source}", "site");
         let method = route.method().map_or("GET", |method| method.as_str());
-        let expected = if route.access() == Access::Webhook { "signature_mismatch" } else { "credentials_missing" };
+        let expected =
+            if route.access() == Access::Webhook { "signature_mismatch" } else { "credentials_missing" };
         send(world.running.address(), method, &path, &[], b"").await.problem(401, expected);
     }
     let refused: Vec<Value> = world.trail.adding_up_to(7).await;

@@ -56,9 +56,15 @@ async fn a_known_caller_s_refusal_is_durable_too() {
     let world = World::start();
     read_client(&world, "/clients/nobody@b.example").await.problem(404, "client_not_found");
     let support = staff_bearer(&claims(&json!("support")));
-    send(world.running.address(), "GET", "/staff/trail", &[("Authorization", &support)], b"").await.problem(403, "permission_denied");
-    send(world.running.address(), "POST", "/webhooks/site", &[], b"signed nonsense").await.problem(422, "invalid_event");
-    send(world.running.address(), "GET", "/broken", &[("Authorization", &service_bearer())], b"").await.problem(500, "internal_error");
+    send(world.running.address(), "GET", "/staff/trail", &[("Authorization", &support)], b"")
+        .await
+        .problem(403, "permission_denied");
+    send(world.running.address(), "POST", "/webhooks/site", &[], b"signed nonsense")
+        .await
+        .problem(422, "invalid_event");
+    send(world.running.address(), "GET", "/broken", &[("Authorization", &service_bearer())], b"")
+        .await
+        .problem(500, "internal_error");
     let said: Vec<Value> = parsed(&world)
         .into_iter()
         .map(|entry| json!([entry["outcome"], entry["reason"], entry["actor"]]))
@@ -80,20 +86,29 @@ async fn without_a_durable_entry_a_known_caller_gets_503_and_nothing_else() {
         let answer = read_client(&world, path).await;
         let problem = answer.problem(503, "unavailable");
         assert_eq!(answer.header("retry-after"), Some("1"));
-        assert!(!problem.to_string().contains("Lovelace") && !problem.to_string().contains("ada@"), "{problem}");
+        assert!(
+            !problem.to_string().contains("Lovelace") && !problem.to_string().contains("ada@"),
+            "{problem}"
+        );
     }
     assert_eq!(get(world.running.address(), "/open").await.status, 200, "a quiet route needs no trail");
     get(world.running.address(), CLIENT).await.problem(401, "credentials_missing");
     world.trail.fails.store(false, Ordering::SeqCst);
     assert_eq!(read_client(&world, CLIENT).await.status, 200);
     let entries = world.trail.adding_up_to(2).await;
-    assert_eq!(entries.iter().filter(|entry| entry["reason"] == "credentials_missing").count(), 1, "it waited: {entries:?}");
+    assert_eq!(
+        entries.iter().filter(|entry| entry["reason"] == "credentials_missing").count(),
+        1,
+        "it waited: {entries:?}"
+    );
 }
 
 #[actix_web::test]
 async fn an_entry_that_the_handler_stored_is_not_stored_again() {
     let world = World::start();
-    let answer = send(world.running.address(), "POST", CLIENT, &[("Authorization", &service_bearer())], b"12345").await;
+    let answer =
+        send(world.running.address(), "POST", CLIENT, &[("Authorization", &service_bearer())], b"12345")
+            .await;
     assert_eq!(answer.status, 201);
     let entries = parsed(&world);
     let [entry] = entries.as_slice() else { panic!("{entries:?}") };
@@ -110,7 +125,10 @@ async fn quiet_routes_and_what_is_recorded_elsewhere_leave_no_entry() {
     get(address, "/nowhere").await.problem(404, "route_not_found");
     let entries = world.trail.adding_up_to(1).await;
     assert_eq!(entries[0]["reason"], "route_not_found");
-    assert_eq!((&entries[0]["category"], &entries[0]["action"]), (&json!("system"), &json!("request.refuse")));
+    assert_eq!(
+        (&entries[0]["category"], &entries[0]["action"]),
+        (&json!("system"), &json!("request.refuse"))
+    );
     assert_eq!(entries[0].get("route"), None);
 }
 
@@ -155,7 +173,9 @@ async fn different_addresses_are_told_apart_and_a_new_second_is_told_in_full() {
     for address in ["203.0.113.1", "203.0.113.2", "2001:db8::1"] {
         let told = [("x-crm-internal", gateway.as_str()), ("x-crm-client-address", address)];
         for _ in 0..3 {
-            send(world.running.address(), "GET", CLIENT, &told, b"").await.problem(401, "credentials_missing");
+            send(world.running.address(), "GET", CLIENT, &told, b"")
+                .await
+                .problem(401, "credentials_missing");
         }
     }
     let entries = world.trail.adding_up_to(9).await;
@@ -177,7 +197,9 @@ async fn different_addresses_are_told_apart_and_a_new_second_is_told_in_full() {
 async fn a_diagnosis_is_kept_even_if_it_is_not_the_first_of_its_kind() {
     let world = World::start();
     for body in ["forged", "diagnosed", "forged"] {
-        send(world.running.address(), "POST", "/webhooks/site", &[], body.as_bytes()).await.problem(401, "signature_mismatch");
+        send(world.running.address(), "POST", "/webhooks/site", &[], body.as_bytes())
+            .await
+            .problem(401, "signature_mismatch");
     }
     let entries = world.trail.adding_up_to(3).await;
     let hints: Vec<&Value> = entries.iter().filter_map(|entry| entry.get("details")).collect();
@@ -250,7 +272,8 @@ fn every_disclosure_opens_the_digest_at_its_pointer() {
         assert_eq!(payload.pointer(&pointer), Some(&json!({ "sha256": digest })), "{pointer}");
         opened.insert(pointer, (value, salt));
     }
-    let values: BTreeMap<&str, &str> = opened.iter().map(|(pointer, (value, _))| (pointer.as_str(), value.as_str())).collect();
+    let values: BTreeMap<&str, &str> =
+        opened.iter().map(|(pointer, (value, _))| (pointer.as_str(), value.as_str())).collect();
     let expected = BTreeMap::from([
         ("/address", "203.0.113.9"),
         ("/target/id", "ada@b.example"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::wire::{get, read_to_end, request, send, send_raw};
@@ -15,7 +15,9 @@ async fn a_body_up_to_its_route_s_limit_is_read() {
     let at_limit = format!("{{\"number\":7,\"fill\":\"{}\"}}", "x".repeat(100 - 22));
     assert_eq!(at_limit.len(), 100);
     assert_eq!(send(address, "POST", "/json", &[], at_limit.as_bytes()).await.body, b"7");
-    send(address, "POST", "/json", &[], format!("{at_limit} ").as_bytes()).await.problem(413, "payload_too_large");
+    send(address, "POST", "/json", &[], format!("{at_limit} ").as_bytes())
+        .await
+        .problem(413, "payload_too_large");
     assert_eq!(send(address, "PUT", "/stream", &[], &[b'x'; 100]).await.body, b"100");
     send(address, "PUT", "/stream", &[], &[b'x'; 101]).await.problem(413, "payload_too_large");
 }
@@ -23,8 +25,12 @@ async fn a_body_up_to_its_route_s_limit_is_read() {
 #[actix_web::test]
 async fn a_stated_length_over_the_limit_is_refused_before_the_body_is_sent() {
     let world = World::start();
-    for (path, length) in [("/json", "10737418240"), ("/webhooks/site", "4097"), ("/json", "18446744073709551615")] {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    for (path, length) in
+        [("/json", "10737418240"), ("/webhooks/site", "4097"), ("/json", "18446744073709551615")]
+    {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        );
         send_raw(world.running.address(), head.as_bytes()).await.problem(413, "payload_too_large");
     }
 }
@@ -44,6 +50,44 @@ async fn a_chunked_body_without_end_is_cut_off_at_the_limit() {
             }
         }
         read_to_end(&mut stream).await.problem(413, "payload_too_large");
+    }
+}
+
+#[actix_web::test]
+async fn a_body_without_end_holds_no_connection_open_whatever_is_answered() {
+    let world = World::start();
+    for (path, status, code) in [
+        ("/nowhere", 404, "route_not_found"),
+        ("/open", 405, "method_not_allowed"),
+        ("/open/../x", 400, "bad_path"),
+        ("/clients/a@b.example", 401, "credentials_missing"),
+    ] {
+        let mut stream = TcpStream::connect(world.running.address()).await.expect("connects");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+        stream.write_all(head.as_bytes()).await.expect("writes");
+        let answer = read_to_end(&mut stream).await;
+        answer.problem(status, code);
+        assert_eq!(answer.header("connection"), Some("close"));
+    }
+}
+
+#[actix_web::test]
+async fn a_chunked_body_that_was_read_keeps_the_connection() {
+    let world = World::start();
+    let mut stream = TcpStream::connect(world.running.address()).await.expect("connects");
+    for _ in 0..2 {
+        let head =
+            "PUT /stream HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("writes");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n5") {
+            assert!(
+                stream.read_buf(&mut answer).await.expect("reads") > 0,
+                "closed: {}",
+                String::from_utf8_lossy(&answer)
+            );
+        }
     }
 }
 
@@ -70,7 +114,11 @@ async fn json_is_read_whatever_its_content_type_says() {
     let world = World::start();
     for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded", "nonsense"] {
         let headers = [("Content-Type", kind)];
-        assert_eq!(send(world.running.address(), "POST", "/json", &headers, b"{\"number\":7}").await.body, b"7", "{kind}");
+        assert_eq!(
+            send(world.running.address(), "POST", "/json", &headers, b"{\"number\":7}").await.body,
+            b"7",
+            "{kind}"
+        );
     }
     assert_eq!(send(world.running.address(), "POST", "/json", &[], b"{\"number\":7}").await.body, b"7");
 }
@@ -85,7 +133,9 @@ async fn what_extractors_refuse_is_a_problem() {
     for body in [&b"[]"[..], b"{}", b"{\"number\":\"7\"}", b"{\"number\":-1}", b"7"] {
         send(address, "POST", "/json", &[], body).await.problem(422, "invalid_parameter");
     }
-    for query in ["", "?limit=", "?limit=abc", "?limit=-1", "?limit=1e9", "?limit=99999999999", "?limit=1&limit=2"] {
+    for query in
+        ["", "?limit=", "?limit=abc", "?limit=-1", "?limit=1e9", "?limit=99999999999", "?limit=1&limit=2"]
+    {
         get(address, &format!("/page{query}")).await.problem(422, "invalid_parameter");
     }
     assert_eq!(get(address, "/page?limit=5&else=x").await.body, b"5");
@@ -130,11 +180,17 @@ async fn a_bare_error_status_becomes_its_problem() {
 #[actix_web::test]
 async fn a_malformed_head_is_refused_and_the_connection_closes() {
     let world = World::start();
-    for raw in [&b"GET\r\n\r\n"[..], b"GET /open HTTP/9.9\r\nHost: t\r\n\r\n", b"\x00\x01\x02\r\n\r\n", b"GET /open HTTP/1.1\r\nHost: t\r\nBad Header: x\r\n\r\n"] {
+    for raw in [
+        &b"GET\r\n\r\n"[..],
+        b"GET /open HTTP/9.9\r\nHost: t\r\n\r\n",
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET /open HTTP/1.1\r\nHost: t\r\nBad Header: x\r\n\r\n",
+    ] {
         let answer = send_raw(world.running.address(), raw).await;
         assert_eq!(answer.status, 400, "{raw:?}");
     }
-    let both = b"POST /json HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let both =
+        b"POST /json HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     assert_eq!(send_raw(world.running.address(), both).await.status, 400);
     let whole = request("GET", "/open", &[], b"");
     assert_eq!(send_raw(world.running.address(), &whole).await.status, 200, "the server goes on");

@@ -33,7 +33,8 @@ async fn a_call_carries_who_calls_and_for_which_request() {
     let context = context();
     for base in [world.running.url(), format!("{}/", world.running.url())] {
         let client = client(&base, INTERNAL_SECRET);
-        let answer: Value = client.post_json(&context, "/internal/echo", &json!({ "a": 1 }), TIMEOUT).await.expect("answers");
+        let answer: Value =
+            client.post_json(&context, "/internal/echo", &json!({ "a": 1 }), TIMEOUT).await.expect("answers");
         assert_eq!(answer["from"], "Service(\"webhook-ingest\")");
         assert_eq!(answer["requestId"], context.request_id().as_str());
         assert_eq!(answer["traceId"], context.trace_id());
@@ -45,10 +46,19 @@ async fn a_call_carries_who_calls_and_for_which_request() {
 async fn a_refusal_is_told_by_status_and_code() {
     let world = World::start();
     let stranger = client(&world.running.url(), "placeholder-other-secret-0123456789abcdef");
-    let error = stranger.post_json::<_, Value>(&context(), "/internal/echo", &json!({}), TIMEOUT).await.expect_err("refused");
-    assert!(matches!(&error, CallError::Refused { service: SERVICE, status: 401, code } if code == "credentials_invalid"), "{error}");
+    let error = stranger
+        .post_json::<_, Value>(&context(), "/internal/echo", &json!({}), TIMEOUT)
+        .await
+        .expect_err("refused");
+    assert!(
+        matches!(&error, CallError::Refused { service: SERVICE, status: 401, code } if code == "credentials_invalid"),
+        "{error}"
+    );
     let known = client(&world.running.url(), INTERNAL_SECRET);
-    let error = known.post_json::<_, u8>(&context(), "/internal/echo", &json!({}), TIMEOUT).await.expect_err("not a number");
+    let error = known
+        .post_json::<_, u8>(&context(), "/internal/echo", &json!({}), TIMEOUT)
+        .await
+        .expect_err("not a number");
     assert!(matches!(error, CallError::Unreadable(SERVICE)), "{error}");
 }
 
@@ -59,7 +69,9 @@ async fn what_cannot_be_reached_or_stays_silent_is_told_apart() {
     let silent = client(&url, INTERNAL_SECRET);
     let call = |timeout| {
         let silent = silent.clone();
-        async move { silent.post_json::<_, Value>(&context(), "/x", &json!({}), timeout).await.expect_err("no answer") }
+        async move {
+            silent.post_json::<_, Value>(&context(), "/x", &json!({}), timeout).await.expect_err("no answer")
+        }
     };
     assert!(matches!(call(Duration::from_millis(100)).await, CallError::Timeout(SERVICE)));
     drop(listener);
@@ -78,10 +90,15 @@ async fn redirects_are_not_followed() {
         let (mut stream, _) = listener.accept().await.expect("a call");
         let mut head = [0; 4096];
         assert!(stream.read(&mut head).await.expect("reads") > 0);
-        let answer = format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {target}/internal/echo\r\nContent-Length: 0\r\n\r\n");
+        let answer = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: {target}/internal/echo\r\nContent-Length: 0\r\n\r\n"
+        );
         stream.write_all(answer.as_bytes()).await.expect("writes");
     });
-    let error = client(&url, INTERNAL_SECRET).post_json::<_, Value>(&context(), "/x", &json!({}), TIMEOUT).await.expect_err("no");
+    let error = client(&url, INTERNAL_SECRET)
+        .post_json::<_, Value>(&context(), "/x", &json!({}), TIMEOUT)
+        .await
+        .expect_err("no");
     assert!(matches!(error, CallError::Refused { status: 307, .. }), "{error}");
 }
 
@@ -103,7 +120,9 @@ fn a_token_is_used_for_a_while_and_then_renewed() {
 
 #[test]
 fn a_base_that_is_not_one_is_refused_by_its_setting() {
-    for bad in ["", "service:8080", "ftp://service", "http://", "http://service?x=hidden", "http://service#hidden"] {
+    for bad in
+        ["", "service:8080", "ftp://service", "http://", "http://service?x=hidden", "http://service#hidden"]
+    {
         let error = InternalClient::new("SERVICE_URL", bad, tokens(INTERNAL_SECRET)).err().expect("refused");
         assert!(matches!(&error, ConfigError::Invalid { name, .. } if name == "SERVICE_URL"), "{bad}");
         assert!(!error.to_string().contains("hidden"));

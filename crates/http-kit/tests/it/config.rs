@@ -55,7 +55,14 @@ fn a_struct_is_read_by_its_field_names_under_a_prefix() {
     ]);
     let read: Settings = settings.load("APP_").expect("readable");
     let tags = vec!["a".to_owned(), "b".to_owned()];
-    let expected = Settings { name: "one".to_owned(), port: 8080, ratio: Some(0.5), colour: Some(Colour::Green), tags, loud: true };
+    let expected = Settings {
+        name: "one".to_owned(),
+        port: 8080,
+        ratio: Some(0.5),
+        colour: Some(Colour::Green),
+        tags,
+        loud: true,
+    };
     assert_eq!(read, expected);
 }
 
@@ -73,11 +80,21 @@ fn absent_and_empty_settings_are_the_same() {
 fn the_setting_that_does_not_read_is_the_one_named() {
     for (name, value) in [("PORT", "65536"), ("RATIO", "half"), ("COLOUR", "blue"), ("LOUD", "maybe")] {
         let mut settings = environment([(name, value)]);
-        for (name, value) in [("NAME", "one"), ("PORT", "1"), ("RATIO", "1"), ("COLOUR", "red"), ("LOUD", "true"), ("TAGS", "x")] {
+        for (name, value) in [
+            ("NAME", "one"),
+            ("PORT", "1"),
+            ("RATIO", "1"),
+            ("COLOUR", "red"),
+            ("LOUD", "true"),
+            ("TAGS", "x"),
+        ] {
             settings.set_default(name, value);
         }
         let error = settings.load::<Settings>("").expect_err("refused");
-        assert!(matches!(&error, ConfigError::Invalid { name: named, .. } if named == name), "{name}: {error}");
+        assert!(
+            matches!(&error, ConfigError::Invalid { name: named, .. } if named == name),
+            "{name}: {error}"
+        );
         assert!(!error.to_string().contains(value), "{error}");
     }
 }
@@ -166,7 +183,8 @@ fn every_process_has_a_mode_a_log_and_an_address() {
     assert!(environment([("ENVIRONMENT", "Production")]).mode().is_err());
     let logging = environment([("LOG_FORMAT", "json"), ("LOG_LEVEL", "warn")]).logging().expect("readable");
     assert_eq!((logging.format, logging.filter.as_str()), (telemetry::Format::Json, "warn"));
-    let listen = environment([("WORKERS", "3"), ("DRAIN_SECONDS", "5")]).listen("127.0.0.1:0").expect("readable");
+    let listen =
+        environment([("WORKERS", "3"), ("DRAIN_SECONDS", "5")]).listen("127.0.0.1:0").expect("readable");
     assert_eq!((listen.address.as_str(), listen.workers, listen.drain.as_secs()), ("127.0.0.1:0", 3, 5));
     assert!(environment([("WORKERS", "0")]).listen("127.0.0.1:0").is_err());
 }

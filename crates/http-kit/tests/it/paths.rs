@@ -56,8 +56,11 @@ async fn head_is_answered_like_get_without_the_body() {
 #[actix_web::test]
 async fn a_method_cannot_be_overridden() {
     let world = World::start();
-    let headers = [("X-HTTP-Method-Override", "POST"), ("X-HTTP-Method", "POST"), ("X-Method-Override", "POST")];
-    send(world.running.address(), "GET", "/json?_method=POST", &headers, b"").await.problem(405, "method_not_allowed");
+    let headers =
+        [("X-HTTP-Method-Override", "POST"), ("X-HTTP-Method", "POST"), ("X-Method-Override", "POST")];
+    send(world.running.address(), "GET", "/json?_method=POST", &headers, b"")
+        .await
+        .problem(405, "method_not_allowed");
 }
 
 #[actix_web::test]
@@ -107,7 +110,9 @@ async fn a_segment_is_decoded_once_and_whole() {
 #[actix_web::test]
 async fn a_route_for_the_rest_of_the_path_takes_every_method_and_slash() {
     let world = World::start();
-    for (method, path, rest) in [("GET", "/pass/a/b", "a/b"), ("DELETE", "/pass/a/", "a/"), ("PATCH", "/pass/", "")] {
+    for (method, path, rest) in
+        [("GET", "/pass/a/b", "a/b"), ("DELETE", "/pass/a/", "a/"), ("PATCH", "/pass/", "")]
+    {
         let answer = send(world.running.address(), method, path, &[], b"").await;
         assert_eq!((answer.status, answer.json()["rest"].as_str()), (404, Some(rest)), "{method} {path}");
     }
@@ -141,7 +146,9 @@ async fn a_request_id_is_echoed_if_it_is_harmless_and_made_if_not() {
     for good in ["a", "A.b_c-9", &"x".repeat(64)] {
         let answer = send(address, "GET", "/open", &[("X-Request-Id", good)], b"").await;
         assert_eq!(answer.header("x-request-id"), Some(good));
-        send(address, "GET", "/nowhere", &[("X-Request-Id", good)], b"").await.problem(404, "route_not_found");
+        send(address, "GET", "/nowhere", &[("X-Request-Id", good)], b"")
+            .await
+            .problem(404, "route_not_found");
     }
     for bad in ["", "a b", "a/b", "é", &"x".repeat(65)] {
         let answer = send(address, "GET", "/open", &[("X-Request-Id", bad)], b"").await;

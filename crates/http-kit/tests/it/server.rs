@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http_kit::routes::RouteTable;
 use http_kit::server::{Listen, Shutdown};
-use http_kit::service::{Service, StartError};
+use http_kit::service::{RunError, Service, StartError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -47,7 +47,7 @@ async fn a_taken_address_is_told() {
     let world = World::start();
     let listen = Listen::on(world.running.address().to_string());
     let error = World::try_start(&listen).expect_err("taken");
-    assert!(matches!(error, StartError::Bind(_)), "{error}");
+    assert!(matches!(error, StartError::Bind { .. }), "{error}");
 }
 
 #[actix_web::test]
@@ -58,7 +58,11 @@ async fn connections_are_kept_for_the_next_request() {
         stream.write_all(b"GET /open HTTP/1.1\r\nHost: t\r\n\r\n").await.expect("writes");
         let mut answer = Vec::new();
         while !answer.ends_with(b"open") {
-            assert!(stream.read_buf(&mut answer).await.expect("reads") > 0, "closed: {}", String::from_utf8_lossy(&answer));
+            assert!(
+                stream.read_buf(&mut answer).await.expect("reads") > 0,
+                "closed: {}",
+                String::from_utf8_lossy(&answer)
+            );
         }
     }
 }
@@ -101,11 +105,12 @@ async fn jobs_run_beside_the_server_and_end_after_it() {
     let ended = Arc::new(AtomicBool::new(false));
     let (has_ended, (started, runs)) = (Arc::clone(&ended), tokio::sync::oneshot::channel());
     let kit = World::bare_kit();
-    let service = Service::new(kit, &RouteTable::default()).with_job("a job", |shutdown: Shutdown| async move {
-        started.send(()).expect("the test waits");
-        shutdown.requested().await;
-        has_ended.store(true, Ordering::SeqCst);
-    });
+    let service =
+        Service::new(kit, &RouteTable::default()).with_job("a job", |shutdown: Shutdown| async move {
+            started.send(()).expect("the test waits");
+            shutdown.requested().await;
+            has_ended.store(true, Ordering::SeqCst);
+        });
     let running = service.start(&Listen::on("127.0.0.1:0")).expect("starts");
     runs.await.expect("it runs");
     assert!(!ended.load(Ordering::SeqCst));
@@ -115,9 +120,34 @@ async fn jobs_run_beside_the_server_and_end_after_it() {
 
 #[actix_web::test]
 async fn a_job_that_breaks_off_is_told_at_the_end() {
-    let service = Service::new(World::bare_kit(), &RouteTable::default()).with_job("a job", |_| async { panic!("on purpose") });
+    let service = Service::new(World::bare_kit(), &RouteTable::default())
+        .with_job("a job", |_| async { panic!("on purpose") });
     let running = service.start(&Listen::on("127.0.0.1:0")).expect("starts");
     assert_eq!(running.stop().await.expect_err("told").to_string(), "a job broke off");
+}
+
+#[actix_web::test]
+async fn a_job_that_breaks_off_stops_the_service() {
+    let service = Service::new(World::bare_kit(), &RouteTable::default())
+        .with_job("one that ends well", |_| async {})
+        .with_job("a job", |_| async { panic!("on purpose") });
+    let running = service.start(&Listen::on("127.0.0.1:0")).expect("starts");
+    let error = running.run_until(std::future::pending::<()>()).await.expect_err("told");
+    assert_eq!(error.to_string(), "a job broke off");
+}
+
+#[actix_web::test]
+async fn a_job_that_does_not_end_is_cut_off() {
+    let (held, cut_off) = tokio::sync::oneshot::channel::<()>();
+    let service = Service::new(World::bare_kit(), &RouteTable::default()).with_job("a job", |_| async move {
+        std::future::pending::<()>().await;
+        drop(held);
+    });
+    let mut listen = Listen::on("127.0.0.1:0");
+    listen.drain = Duration::from_secs(1);
+    let running = service.start(&listen).expect("starts");
+    assert!(matches!(running.stop().await, Err(RunError::Overdue)));
+    assert!(cut_off.await.is_err(), "the job was dropped");
 }
 
 #[actix_web::test]

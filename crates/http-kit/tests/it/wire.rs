@@ -8,10 +8,10 @@ use tokio::net::TcpStream;
 
 /// An answer, taken apart.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
@@ -24,24 +24,28 @@ impl Answer {
             let (name, value) = line.split_once(':').expect("a header line");
             (name.to_ascii_lowercase(), value.trim().to_owned())
         });
-        Self { status: status.parse().expect("a status"), headers: headers.collect(), body: bytes[end + 4..].to_vec() }
+        Self {
+            status: status.parse().expect("a status"),
+            headers: headers.collect(),
+            body: bytes[end + 4..].to_vec(),
+        }
     }
 
     /// The one value of a header.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(have, _)| have == name);
         let value = values.next().map(|(_, value)| value.as_str());
         assert!(values.next().is_none(), "{name} comes more than once");
         value
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
     }
 
     /// Asserts a whole problem with this code, and gives its body.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) -> Value {
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"));
         let problem = self.json();
@@ -55,14 +59,14 @@ impl Answer {
 }
 
 /// Sends these bytes and reads to the end of the connection.
-pub async fn send_raw(address: SocketAddr, request: &[u8]) -> Answer {
+pub(crate) async fn send_raw(address: SocketAddr, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("connects");
     stream.write_all(request).await.expect("writes");
     read_to_end(&mut stream).await
 }
 
 /// Reads to the end of the connection.
-pub async fn read_to_end(stream: &mut TcpStream) -> Answer {
+pub(crate) async fn read_to_end(stream: &mut TcpStream) -> Answer {
     let mut bytes = Vec::new();
     // A server that answers before it has read everything may reset the connection behind its answer.
     let mut chunk = [0; 16 * 1024];
@@ -76,7 +80,7 @@ pub async fn read_to_end(stream: &mut TcpStream) -> Answer {
 }
 
 /// A request with these header lines and this body.
-pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -89,11 +93,17 @@ pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) 
 }
 
 /// Sends a request on a connection of its own.
-pub async fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) async fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     send_raw(address, &request(method, path, headers, body)).await
 }
 
 /// `GET` without headers.
-pub async fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, "GET", path, &[], b"").await
 }

@@ -29,41 +29,41 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
-pub const SERVICE: &str = "test-service";
-pub const TOKEN: &str = "placeholder-service-token-0123456789abcdef";
-pub const INTERNAL_SECRET: &str = "placeholder-internal-secret-0123456789abc";
-pub const JWT_SECRET: &str = "placeholder-jwt-secret-0123456789abcdefgh";
+pub(crate) const SERVICE: &str = "test-service";
+pub(crate) const TOKEN: &str = "placeholder-service-token-0123456789abcdef";
+pub(crate) const INTERNAL_SECRET: &str = "placeholder-internal-secret-0123456789abc";
+pub(crate) const JWT_SECRET: &str = "placeholder-jwt-secret-0123456789abcdefgh";
 
 /// 2025-10-13T19:00:00Z
-pub fn start_of_time() -> Timestamp {
+pub(crate) fn start_of_time() -> Timestamp {
     "2025-10-13T19:00:00Z".parse().expect("a time")
 }
 
-pub fn ring(secret: &str) -> KeyRing {
+pub(crate) fn ring(secret: &str) -> KeyRing {
     KeyRing::new(Secret::new(secret.to_owned()), Vec::new())
 }
 
 /// What handlers share.
-pub struct State {
+pub(crate) struct State {
     /// `/slow` says so when it has begun, and goes on when it may.
-    pub begun: Notify,
-    pub may_end: Semaphore,
+    pub(crate) begun: Notify,
+    pub(crate) may_end: Semaphore,
 }
 
-pub struct World {
-    pub running: Running,
-    pub trail: Trail,
-    pub hands: ManualClock,
-    pub state: Arc<State>,
+pub(crate) struct World {
+    pub(crate) running: Running,
+    pub(crate) trail: Trail,
+    pub(crate) hands: ManualClock,
+    pub(crate) state: Arc<State>,
     /// `/readyz` fails while this is set.
-    pub broken: Arc<AtomicBool>,
+    pub(crate) broken: Arc<AtomicBool>,
 }
 
 /// A recorder that keeps what it is given, and can be told to fail.
 #[derive(Clone, Default)]
-pub struct Trail {
+pub(crate) struct Trail {
     entries: Arc<Mutex<Vec<Sealed>>>,
-    pub fails: Arc<AtomicBool>,
+    pub(crate) fails: Arc<AtomicBool>,
     more: Arc<Notify>,
 }
 
@@ -83,17 +83,21 @@ impl Trail {
         })
     }
 
-    pub fn now(&self) -> Vec<Sealed> {
+    pub(crate) fn now(&self) -> Vec<Sealed> {
         self.entries.lock().expect("not poisoned").clone()
     }
 
     /// The payloads, once their counts add up to `count`. Fails if they never do.
-    pub async fn adding_up_to(&self, count: u64) -> Vec<Value> {
+    pub(crate) async fn adding_up_to(&self, count: u64) -> Vec<Value> {
         let waiting = async {
             loop {
-                let payloads: Vec<Value> =
-                    self.now().iter().map(|sealed| serde_json::from_str(&sealed.payload).expect("JSON")).collect();
-                let have: u64 = payloads.iter().map(|payload| payload["count"].as_u64().expect("a count")).sum();
+                let payloads: Vec<Value> = self
+                    .now()
+                    .iter()
+                    .map(|sealed| serde_json::from_str(&sealed.payload).expect("JSON"))
+                    .collect();
+                let have: u64 =
+                    payloads.iter().map(|payload| payload["count"].as_u64().expect("a count")).sum();
                 assert!(have <= count, "more than {count}: {payloads:#?}");
                 if have == count {
                     return payloads;
@@ -106,7 +110,7 @@ impl Trail {
     }
 }
 
-pub struct Nobody;
+pub(crate) struct Nobody;
 
 impl Roles for Nobody {
     const ROLES: &'static [Role] = &[];
@@ -129,7 +133,7 @@ const fn action(action: &'static str) -> Audit {
 }
 
 /// Every kind of route.
-pub fn table() -> RouteTable {
+pub(crate) fn table() -> RouteTable {
     RouteTable::new([
         Route::get("/", QUIET, async |_: Caller<Anyone>| "root"),
         Route::get("/open", QUIET, async |_: Caller<Anyone>| "open"),
@@ -146,9 +150,14 @@ pub fn table() -> RouteTable {
                 "body": body.into_inner(),
             }))
         }),
-        Route::post("/webhooks/{source}", action("webhook.receive"), receive_delivery).with_payload_limit(4096),
-        Route::get("/numbers/{number}", QUIET, async |_: Caller<Anyone>, number: web::Path<u32>| number.to_string()),
-        Route::get("/page", QUIET, async |_: Caller<Anyone>, page: web::Query<Paging>| page.limit.to_string()),
+        Route::post("/webhooks/{source}", action("webhook.receive"), receive_delivery)
+            .with_payload_limit(4096),
+        Route::get("/numbers/{number}", QUIET, async |_: Caller<Anyone>, number: web::Path<u32>| {
+            number.to_string()
+        }),
+        Route::get("/page", QUIET, async |_: Caller<Anyone>, page: web::Query<Paging>| {
+            page.limit.to_string()
+        }),
         Route::post("/json", QUIET, async |_: Caller<Anyone>, body: web::Json<Body>| body.number.to_string())
             .with_payload_limit(100),
         Route::new(Method::PUT, "/stream", QUIET, stream).with_payload_limit(100),
@@ -168,7 +177,9 @@ pub fn table() -> RouteTable {
         }),
         Route::any("/pass/{rest:.*}", QUIET, async |caller: Caller<Anyone>, rest: web::Path<String>| {
             caller.audit().recorded();
-            HttpResponse::NotFound().content_type("application/problem+json").body(format!("{{\"rest\":\"{rest}\"}}"))
+            HttpResponse::NotFound()
+                .content_type("application/problem+json")
+                .body(format!("{{\"rest\":\"{rest}\"}}"))
         }),
     ])
 }
@@ -197,7 +208,11 @@ async fn write_client(
 }
 
 /// "Signed" is whatever says so.
-async fn receive_delivery(caller: Caller<Webhook>, source: web::Path<String>, body: web::Bytes) -> Result<String, Failure> {
+async fn receive_delivery(
+    caller: Caller<Webhook>,
+    source: web::Path<String>,
+    body: web::Bytes,
+) -> Result<String, Failure> {
     let actor = Actor { kind: ActorKind::Platform, id: Some(Text::open(source.as_str())) };
     if !body.starts_with(b"signed") {
         caller.audit().claim(actor);
@@ -220,17 +235,20 @@ async fn stream(_: Caller<Anyone>, mut payload: web::Payload) -> Result<String, 
 }
 
 impl World {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(|_| {}, |_| {})
     }
 
-    pub fn start_with(change_kit: impl FnOnce(&mut Kit), change_listen: impl FnOnce(&mut Listen)) -> Self {
+    pub(crate) fn start_with(
+        change_kit: impl FnOnce(&mut Kit),
+        change_listen: impl FnOnce(&mut Listen),
+    ) -> Self {
         let mut listen = Listen::on("127.0.0.1:0");
         change_listen(&mut listen);
         Self::build(change_kit, &listen).expect("starts")
     }
 
-    pub fn try_start(listen: &Listen) -> Result<(), StartError> {
+    pub(crate) fn try_start(listen: &Listen) -> Result<(), StartError> {
         Self::build(|_| {}, listen).map(drop)
     }
 
@@ -247,7 +265,7 @@ impl World {
     }
 
     /// The kit of a service that checks no credential.
-    pub fn bare_kit() -> Kit {
+    pub(crate) fn bare_kit() -> Kit {
         let trail = Trail::default();
         Kit { credentials: Credentials::default(), ..kit(Clock::system(), &trail, Readiness::new()) }
     }
@@ -278,22 +296,22 @@ fn kit(clock: Clock, trail: &Trail, readiness: Readiness) -> Kit {
 }
 
 /// The `Authorization` of the service API's caller.
-pub fn service_bearer() -> String {
+pub(crate) fn service_bearer() -> String {
     format!("Bearer {TOKEN}")
 }
 
 /// The `Authorization` of a member of staff, from these claims.
-pub fn staff_bearer(claims: &Value) -> String {
+pub(crate) fn staff_bearer(claims: &Value) -> String {
     format!("Bearer {}", Signer::new(ring(JWT_SECRET)).sign(claims).expect("signs"))
 }
 
 /// Claims of staff with this role, valid for a minute.
-pub fn claims(role: &Value) -> Value {
+pub(crate) fn claims(role: &Value) -> Value {
     let now = start_of_time().as_seconds();
     json!({ "sub": "stf_1", "email": "staff@broker.example", "role": role, "iat": now, "exp": now + 60 })
 }
 
 /// An internal token of `issuer` for `audience`.
-pub fn internal_token(issuer: &str, audience: &str) -> String {
+pub(crate) fn internal_token(issuer: &str, audience: &str) -> String {
     auth::internal_token::issue(&ring(INTERNAL_SECRET), issuer, audience, start_of_time())
 }

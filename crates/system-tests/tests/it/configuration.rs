@@ -17,7 +17,9 @@ const PROGRAMS: [&str; 4] = ["webhook-ingest", "service-api", "audit-log", "gate
 #[test]
 fn a_missing_secret_is_named() {
     for program in PROGRAMS {
-        refused(&run(&mut command(program)), "INTERNAL_SECRET", "");
+        let mut command = command(program);
+        complete(&mut command).env_remove("INTERNAL_SECRET");
+        refused(&run(&mut command), "INTERNAL_SECRET is not set", "");
     }
 }
 
@@ -26,7 +28,7 @@ fn a_bad_address_is_named() {
     for program in PROGRAMS {
         let mut command = command(program);
         complete(&mut command).env("LISTEN_ADDRESS", "not-an-address");
-        refused(&run(&mut command), "LISTEN_ADDRESS", "not-an-address");
+        refused(&run(&mut command), "LISTEN_ADDRESS: not-an-address", "");
     }
 }
 
@@ -45,6 +47,40 @@ fn short_secrets_are_refused_in_production() {
         let mut command = command(program);
         complete(&mut command).env("ENVIRONMENT", "production").env("INTERNAL_SECRET", "hunter2hunter2");
         refused(&run(&mut command), "INTERNAL_SECRET", "hunter2hunter2");
+    }
+}
+
+#[test]
+fn two_secrets_of_one_value_are_named() {
+    for program in PROGRAMS {
+        let mut command = command(program);
+        complete(&mut command).env("INTERNAL_SECRET", crate::harness::JWT_SECRET);
+        refused(&run(&mut command), "JWT_SECRET", crate::harness::JWT_SECRET);
+    }
+}
+
+#[test]
+fn a_setting_that_is_not_text_is_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    for program in PROGRAMS {
+        let mut command = command(program);
+        complete(&mut command).env("INTERNAL_SECRET", std::ffi::OsStr::from_bytes(b"\xff\xfe"));
+        refused(&run(&mut command), "INTERNAL_SECRET", "");
+    }
+}
+
+#[test]
+fn a_secret_can_come_from_a_file_and_not_from_both() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "padded-padded-padded-padded-padded \n").expect("written");
+    for program in PROGRAMS {
+        let mut both = command(program);
+        complete(&mut both).env("INTERNAL_SECRET_FILE", &file);
+        refused(&run(&mut both), "INTERNAL_SECRET_FILE", "padded-padded");
+        let mut padded = command(program);
+        complete(&mut padded).env_remove("INTERNAL_SECRET").env("INTERNAL_SECRET_FILE", &file);
+        refused(&run(&mut padded), "INTERNAL_SECRET", "padded-padded");
     }
 }
 
@@ -83,7 +119,7 @@ fn complete(command: &mut std::process::Command) -> &mut std::process::Command {
     command
         .envs(SECRETS)
         .env("LISTEN_ADDRESS", "127.0.0.1:0")
-        .env("DATABASE_URL", "sqlite::memory:")
+        .env("DATABASE_URL", "sqlite:/nonexistent/never-opened.sqlite")
         .env("WEBHOOK_INGEST_URL", "http://127.0.0.1:9")
         .env("SERVICE_API_URL", "http://127.0.0.1:9")
         .env("AUDIT_LOG_URL", "http://127.0.0.1:9")

@@ -1,5 +1,6 @@
 //! Starts the real programs and talks to them as strangers do: child processes, real HTTP, real databases.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,22 +9,23 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, RequestBuilder};
 use tempfile::TempDir;
-use test_kit::database::TestDatabase;
+use test_kit::database::{Backend, TestDatabase};
+
+use crate::calls::Caller;
 
 /// How long anything may take to come up or to come true. A wait ends as soon as the condition holds; this only bounds failures.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Secrets of the tests: obvious, and different from each other.
-pub const WEBHOOK_SECRET: &str = "test-webhook-secret-test-webhook-secret-test-webhook-secret-0001";
-pub const SERVICE_API_TOKEN: &str = "test-service-token-test-service-token-test-service-token-000002";
-pub const JWT_SECRET: &str = "test-jwt-secret-test-jwt-secret-test-jwt-secret-test-jwt-0000003";
-pub const SSO_SECRET: &str = "test-sso-secret-test-sso-secret-test-sso-secret-test-sso-0000004";
-pub const INTERNAL_SECRET: &str = "test-internal-secret-test-internal-secret-test-internal-00000005";
+pub(crate) const WEBHOOK_SECRET: &str = "test-webhook-secret-test-webhook-secret-test-webhook-secret-0001";
+pub(crate) const SERVICE_API_TOKEN: &str = "test-service-token-test-service-token-test-service-token-000002";
+pub(crate) const JWT_SECRET: &str = "test-jwt-secret-test-jwt-secret-test-jwt-secret-test-jwt-0000003";
+pub(crate) const SSO_SECRET: &str = "test-sso-secret-test-sso-secret-test-sso-secret-test-sso-0000004";
+pub(crate) const INTERNAL_SECRET: &str = "test-internal-secret-test-internal-secret-test-internal-00000005";
 
 /// The secrets by their settings' names.
-pub const SECRETS: [(&str, &str); 5] = [
+pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("WEBHOOK_SECRET", WEBHOOK_SECRET),
     ("SERVICE_API_TOKEN", SERVICE_API_TOKEN),
     ("JWT_SECRET", JWT_SECRET),
@@ -31,9 +33,14 @@ pub const SECRETS: [(&str, &str); 5] = [
     ("INTERNAL_SECRET", INTERNAL_SECRET),
 ];
 
+#[expect(clippy::disallowed_methods, reason = "no setting of ours, but where this test runs")]
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// The path of one of our programs, built by scripts/test or, for a lone `cargo test`, now.
-pub fn program(name: &str) -> PathBuf {
-    let folder = std::env::var_os("CRM_TEST_BIN_DIR").map(PathBuf::from).unwrap_or_else(|| {
+pub(crate) fn program(name: &str) -> PathBuf {
+    let folder = environment("CRM_TEST_BIN_DIR").map(PathBuf::from).unwrap_or_else(|| {
         let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
         let built = Command::new(env!("CARGO"))
             .args(["build", "--workspace", "--bins", "--locked", "--quiet"])
@@ -51,14 +58,14 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// A command of one of our programs in an empty environment.
-pub fn command(name: &str) -> Command {
+pub(crate) fn command(name: &str) -> Command {
     let mut command = Command::new(program(name));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());
+    command.env_clear().env("PATH", environment("PATH").unwrap_or_default()).stdin(Stdio::null());
     command
 }
 
 /// A running program of ours; killed when dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     log: PathBuf,
     _folder: TempDir,
@@ -66,7 +73,7 @@ pub struct Running {
 
 impl Running {
     /// Starts the command; its standard error goes to a file.
-    pub fn start(command: &mut Command) -> (Self, mpsc::Receiver<String>) {
+    pub(crate) fn start(command: &mut Command) -> (Self, mpsc::Receiver<String>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("log");
         let mut child = command
@@ -87,29 +94,21 @@ impl Running {
     }
 
     /// What it has logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).expect("a readable log")
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// kill -9.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a living process");
         self.child.wait().expect("an ended process");
     }
 
     /// SIGTERM, and the exit code.
-    pub fn stop(&mut self) -> Option<i32> {
+    pub(crate) fn stop(&mut self) -> Option<i32> {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
         assert!(sent.success());
         self.child.wait().expect("an ended process").code()
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_some()
     }
 }
 
@@ -123,49 +122,53 @@ impl Drop for Running {
 }
 
 /// The all-in-one, as `cargo run` starts it.
-pub struct AllInOne {
-    pub process: Running,
-    pub gateway: String,
-    pub data: TempDir,
-    pub database: TestDatabase,
+pub(crate) struct AllInOne {
+    pub(crate) process: Running,
+    pub(crate) gateway: String,
+    pub(crate) data: TempDir,
+    pub(crate) database: TestDatabase,
 }
 
 impl AllInOne {
     /// Starts it on the database, with the tests' secrets, and waits until it is ready.
-    pub async fn start(database: TestDatabase) -> Self {
+    pub(crate) async fn start(database: TestDatabase) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         Self::start_in(database, data).await
     }
 
     /// The same on a data folder that an earlier one left.
-    pub async fn start_in(database: TestDatabase, data: TempDir) -> Self {
+    pub(crate) async fn start_in(database: TestDatabase, data: TempDir) -> Self {
         let mut command = command("crm-bridge");
         command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").envs(SECRETS);
-        if let Some(url) = database.postgres_url() {
-            command.env("DATABASE_URL", url);
+        if database.backend() == Backend::Postgres {
+            command.env("DATABASE_URL", database.url_text("whole"));
         }
         let (process, lines) = Running::start(&mut command);
-        let gateway = address_line(&lines, &process);
+        let (gateway, _) = address_line(&lines, &process);
         let started = Self { process, gateway, data, database };
         wait_until_ready(&started.gateway).await;
         started
     }
 
-    /// A request to the gateway.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        client().request(method, format!("{}{path}", self.gateway))
+    /// Somebody who calls it.
+    pub(crate) fn caller(&self) -> Caller {
+        Caller(self.gateway.clone())
     }
 }
 
-/// The gateway's address, from the line that `crm-bridge` prints for people.
-pub fn address_line(lines: &mpsc::Receiver<String>, process: &Running) -> String {
+/// The gateway's address, from the lines that `crm-bridge` prints for people, and those lines so far.
+pub(crate) fn address_line(lines: &mpsc::Receiver<String>, process: &Running) -> (String, Vec<String>) {
     let until = Instant::now() + PATIENCE;
+    let mut printed = Vec::new();
     loop {
         let left = until.saturating_duration_since(Instant::now());
         match lines.recv_timeout(left) {
             Ok(line) => {
+                printed.push(line.clone());
                 if let Some(at) = line.find("http://127.0.0.1:") {
-                    return line[at..].split_whitespace().next().expect("an address").to_owned();
+                    let address = line[at..].split_whitespace().next().expect("an address").to_owned();
+                    printed.extend(lines.try_iter());
+                    return (address, printed);
                 }
             }
             Err(error) => panic!("no address was printed ({error}); the log:\n{}", process.log()),
@@ -174,7 +177,7 @@ pub fn address_line(lines: &mpsc::Receiver<String>, process: &Running) -> String
 }
 
 /// Waits until `/readyz` answers 200.
-pub async fn wait_until_ready(base: &str) {
+pub(crate) async fn wait_until_ready(base: &str) {
     wait_for(&format!("{base} to be ready"), async || {
         client().get(format!("{base}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success())
     })
@@ -182,7 +185,7 @@ pub async fn wait_until_ready(base: &str) {
 }
 
 /// Waits until the condition holds.
-pub async fn wait_for(what: &str, condition: impl AsyncFn() -> bool) {
+pub(crate) async fn wait_for(what: &str, condition: impl AsyncFn() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !condition().await {
         assert!(Instant::now() < until, "waited in vain for {what}");
@@ -191,7 +194,7 @@ pub async fn wait_for(what: &str, condition: impl AsyncFn() -> bool) {
 }
 
 /// An HTTP client that follows nothing and knows no proxy.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     let _first = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
@@ -202,12 +205,12 @@ pub fn client() -> reqwest::Client {
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 /// Sends bytes as they are and reads the whole answer.
-pub fn raw(base: &str, request: &[u8]) -> String {
+pub(crate) fn raw(base: &str, request: &[u8]) -> String {
     let address: SocketAddr = base.trim_start_matches("http://").parse().expect("an address");
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -218,7 +221,7 @@ pub fn raw(base: &str, request: &[u8]) -> String {
 }
 
 /// Hex HMAC-SHA256 of the body by `openssl dgst`, as platforms sign in shell.
-pub fn openssl_signature(secret: &str, body: &[u8]) -> String {
+pub(crate) fn openssl_signature(secret: &str, body: &[u8]) -> String {
     let mut child = Command::new("openssl")
         .args(["dgst", "-sha256", "-hmac", secret])
         .stdin(Stdio::piped())
@@ -232,11 +235,11 @@ pub fn openssl_signature(secret: &str, body: &[u8]) -> String {
 }
 
 /// Runs a program to its end.
-pub fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     command.output().expect("the program runs")
 }
 
 /// What a file of the repository holds.
-pub fn repository_file(path: &str) -> String {
+pub(crate) fn repository_file(path: &str) -> String {
     fs::read_to_string(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)).expect("a file")
 }

@@ -1,4 +1,26 @@
 //! One binary for all tests over the whole system.
 
+#[cfg(test)]
+mod abuse;
+#[cfg(test)]
+mod all_in_one;
+#[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod cluster;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod processes;
+#[cfg(test)]
+mod routes;
+#[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod walk;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use test_kit::database::both;
 
 use crate::harness::{
-    AllInOne, JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, repository_file, run, wait_for,
+    AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, repository_file, run, wait_for,
 };
 
 /// curl with these arguments: the status and the body.
@@ -30,28 +30,6 @@ fn node_signed(body: &Value) -> (String, String) {
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let (signature, body) = text.split_once('\n').expect("two lines");
     (signature.to_owned(), body.to_owned())
-}
-
-/// A staff JWT by `crm-bridge staff token`.
-pub fn staff_token(role: &str) -> String {
-    let output = run(command("crm-bridge").env("JWT_SECRET", JWT_SECRET).args([
-        "staff", "token", "--email", "auditor@example.com", "--role", role,
-    ]));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
-}
-
-/// The trail's entries that match the query, newest first.
-pub async fn trail(system: &AllInOne, query: &str) -> Vec<Value> {
-    let answer = system
-        .request(reqwest::Method::GET, &format!("/api/audit/entries?limit=200&{query}"))
-        .bearer_auth(staff_token("auditor"))
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(answer.status(), 200);
-    let page: Value = answer.json().await.expect("JSON");
-    page["entries"].as_array().expect("entries").clone()
 }
 
 #[tokio::test]
@@ -79,12 +57,12 @@ async fn a_webhook_signed_by_openssl_becomes_a_record_at_once() {
         assert_eq!(record["status"], "active");
 
         wait_for("five entries on the trail", async || {
-            let entries = trail(&system, "").await;
+            let entries = system.caller().trail("").await;
             let actions: Vec<_> = entries.iter().filter_map(|entry| entry["action"].as_str()).collect();
             ["webhook.receive", "event.apply", "client.read"].iter().all(|action| actions.contains(action))
         })
         .await;
-        let received = trail(&system, "action=webhook.receive").await;
+        let received = system.caller().trail("action=webhook.receive").await;
         assert_eq!(received.len(), 2, "the duplicate is an attempt too: {received:?}");
     }
 }
@@ -122,8 +100,8 @@ async fn the_trail_says_what_was_wrong_with_a_signature() {
         assert_eq!((status, problem["code"].as_str()), (401, Some("signature_mismatch")), "{problem}");
         assert!(problem.get("hint").is_none(), "the hint is for staff, not for the sender: {problem}");
 
-        wait_for("the refusal on the trail", async || !trail(&system, "outcome=refused").await.is_empty()).await;
-        let refused = trail(&system, "outcome=refused").await;
+        wait_for("the refusal on the trail", async || !system.caller().trail("outcome=refused").await.is_empty()).await;
+        let refused = system.caller().trail("outcome=refused").await;
         let text = refused[0].to_string();
         assert!(text.contains("body_plus_newline"), "{text}");
         assert_eq!(refused[0]["reason"], "signature_mismatch");

@@ -142,3 +142,120 @@ fn entries(submissions: &[Submission], settled: &[Settled], random: &Random) -> 
     });
     completed.map(|entry| seal(&entry, random)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use auth::keyring::KeyRing;
+    use auth::secret::Secret;
+    use auth::webhook;
+    use contract::audit::{Actor, Category, Outcome};
+    use contract::clock::Timestamp;
+    use contract::ids::EntryId;
+    use contract::kyc::KycWords;
+    use proptest::prelude::*;
+    use proptest::test_runner::TestRunner;
+    use test_kit::database::both;
+
+    use super::*;
+    use crate::domain::delivery::Receipt;
+    use crate::domain::signature::Signed;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+    fn submission(body: &str, random: &Random) -> Submission {
+        let secret = Secret::new("for tests only");
+        let signature = webhook::sign(&secret, body.as_bytes());
+        let ring = KeyRing::new(secret, Vec::new());
+        let body = webhook::verify(&ring, [signature.as_bytes()], body.to_owned().into()).expect("signed");
+        let receipt =
+            Receipt { source: "site".to_owned(), signed: Signed { body, message_id: None }, received_at: NOW };
+        let entry = Entry {
+            id: EntryId::new(NOW, random.bytes()),
+            time: NOW,
+            service: crate::NAME,
+            category: Category::Webhook,
+            action: "webhook.receive".to_owned(),
+            outcome: Outcome::Success,
+            reason: None,
+            actor: Actor::anonymous(),
+            target: None,
+            address: None,
+            request_id: None,
+            method: None,
+            route: None,
+            count: 1,
+            details: BTreeMap::new(),
+        };
+        Submission { delivery: Delivery::read(receipt, &KycWords::built_in(), random), entry }
+    }
+
+    /// What a delivery says: its id, whether it can be read, and which of several facts.
+    type Said = (u8, bool, u8);
+
+    fn body(run: usize, (id, readable, facts): Said) -> String {
+        let email = if readable { format!("c{facts}@example.com") } else { String::new() };
+        format!(r#"{{"id":"{run}-{id}","event":"client.registered","data":{{"email":"{email}","facts":{facts}}}}}"#)
+    }
+
+    /// What must be decided, and which delivery the answer must name, looking at one delivery after the other.
+    fn expected(all: &[Said]) -> Vec<(&'static str, usize)> {
+        let (mut holders, mut kept) = (BTreeMap::new(), BTreeMap::new());
+        let decide = |(place, said): (usize, &Said)| {
+            let (id, readable, facts) = *said;
+            if !readable {
+                return ("held", *kept.entry((*said, false)).or_insert(place));
+            }
+            match *holders.entry(id).or_insert((facts, place)) {
+                (_, first) if first == place => ("accepted", place),
+                (same, first) if same == facts => ("duplicate", first),
+                _ => ("reused", *kept.entry((*said, true)).or_insert(place)),
+            }
+        };
+        all.iter().enumerate().map(decide).collect()
+    }
+
+    fn word(verdict: &Verdict) -> &'static str {
+        match verdict {
+            Verdict::Accepted => "accepted",
+            Verdict::Unrecognized => "unrecognized",
+            Verdict::Duplicate => "duplicate",
+            Verdict::Held(_) => "held",
+            Verdict::Reused => "reused",
+        }
+    }
+
+    /// However deliveries fall into commits, each is decided as if it had come alone.
+    #[test]
+    fn batches_decide_as_one_by_one() {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        for on in both() {
+            let (database, mut run) = (on.open(crate::SCHEMA), 0);
+            runtime.block_on(crate::MIGRATIONS.run(&database)).expect("the migrations run");
+            let said = (0..3_u8, prop::bool::weighted(0.8), 0..3_u8);
+            let plan = prop::collection::vec(prop::collection::vec(said, 1..6), 1..5);
+            let mut runner = TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() });
+            // The runner takes a closure that it may call often, on one thread.
+            let run = std::cell::RefCell::new(&mut run);
+            let outcome = runner.run(&plan, |batches| {
+                **run.borrow_mut() += 1;
+                let (run, random) = (**run.borrow(), Random::system());
+                let (mut ids, mut decided) = (Vec::new(), Vec::new());
+                for batch in &batches {
+                    let submissions: Vec<_> = batch.iter().map(|said| submission(&body(run, *said), &random)).collect();
+                    ids.extend(submissions.iter().map(|submission| submission.delivery.event_id));
+                    let random = random.clone();
+                    let settled = database.write(move |conn| store(conn, &submissions, &random));
+                    decided.extend(runtime.block_on(settled).expect("the batch is stored"));
+                }
+                let all: Vec<Said> = batches.concat();
+                let expected = expected(&all);
+                for (settled, (verdict, named)) in decided.iter().zip(&expected) {
+                    prop_assert_eq!((word(&settled.verdict), Some(&settled.event_id)), (*verdict, ids.get(*named)));
+                }
+                prop_assert_eq!(decided.len(), all.len());
+                Ok(())
+            });
+            outcome.expect("the law holds");
+        }
+    }
+}

@@ -204,3 +204,69 @@ pub struct Settled {
     /// Which delivery.
     pub event_id: EventId,
 }
+
+#[cfg(test)]
+mod tests {
+    use auth::keyring::KeyRing;
+    use auth::secret::Secret;
+    use auth::webhook;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A delivery of `source` with this body.
+    fn read(source: &str, message_id: Option<&str>, body: &str) -> Delivery {
+        let secret = Secret::new("for tests only");
+        let signature = webhook::sign(&secret, body.as_bytes());
+        let ring = KeyRing::new(secret, Vec::new());
+        let body = webhook::verify(&ring, [signature.as_bytes()], body.to_owned().into()).expect("signed");
+        let signed = Signed { body, message_id: message_id.map(str::to_owned) };
+        let received_at = Timestamp::from_micros(1_790_000_000_000_000);
+        Delivery::read(Receipt { source: source.to_owned(), signed, received_at }, &KycWords::built_in(), &Random::seeded(1))
+    }
+
+    const REGISTERED: &str = r#"{"id":"7","event":"client.registered","data":{"email":"a@example.com"}}"#;
+
+    #[test]
+    fn each_kind_of_delivery_has_a_kind_of_key() {
+        let kind = |delivery: &Delivery| delivery.key.split(':').nth(1).map(str::to_owned);
+        assert_eq!(read("site", None, REGISTERED).key, "site:i:7");
+        assert_eq!(read("site", Some("msg_1"), REGISTERED).key, "site:w:msg_1");
+        assert_eq!(read("acme", None, &REGISTERED.replace("\"7\"", "7")).key, "acme:i:7", "a number as an id");
+        assert_eq!(kind(&read("site", None, &REGISTERED.replace(r#""id":"7","#, ""))).as_deref(), Some("b"));
+        assert_eq!(kind(&read("site", None, "not JSON")).as_deref(), Some("h"));
+        assert_eq!(kind(&read("site", Some("msg_1"), "not JSON")).as_deref(), Some("h"));
+    }
+
+    #[test]
+    fn a_held_delivery_is_known_by_what_it_says_and_not_by_how_it_is_written() {
+        let held = |body: &str| {
+            let delivery = read("site", None, body);
+            assert!(matches!(delivery.standing, Standing::Held(_)), "{body}");
+            delivery.key
+        };
+        let one = held(r#"{"id":"7","event":"client.registered","data":{},"timestamp":1}"#);
+        assert_eq!(one, held(r#"{"timestamp":2, "data":{}, "event":"client.registered", "id":"7"}"#));
+        assert_ne!(one, held(r#"{"id":"8","event":"client.registered","data":{}}"#));
+        assert_ne!(one, held(r#"{"event":"client.registered","data":{}}"#));
+        assert_ne!(one, held(r#"{"id":"7","event":"kyc.updated","data":{}}"#));
+        assert_ne!(one, held(r#"{"id":"7","event":"client.registered","data":{"a":1}}"#));
+    }
+
+    #[test]
+    fn a_time_before_the_databases_begin_is_moved_to_their_beginning() {
+        let body = REGISTERED.replace(r#""id":"7""#, r#""timestamp":"0000-06-01T00:00:00Z""#);
+        assert_eq!(read("site", None, &body).effective_at.to_string(), "0001-01-01T00:00:00.000000Z");
+    }
+
+    proptest! {
+        #[test]
+        fn lists_of_parts_never_run_together(
+            one in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..4)), 0..4),
+            other in prop::collection::vec(prop::option::of(prop::collection::vec(any::<u8>(), 0..4)), 0..4),
+        ) {
+            let digest = |parts: &[Option<Vec<u8>>]| digest_of(&parts.iter().map(Option::as_deref).collect::<Vec<_>>());
+            prop_assert_eq!(digest(&one) == digest(&other), one == other);
+        }
+    }
+}

@@ -32,7 +32,7 @@ use crate::state::State;
 const APPLY: &str = "/internal/events/apply";
 
 /// How long a call may take: far longer than a batch needs, so that only a service that hangs is given up on.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many events one call carries at most.
 const BATCH: usize = 100;

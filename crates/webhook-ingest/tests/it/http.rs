@@ -1,6 +1,7 @@
 //! A client that sends exactly the bytes it is told to, and nothing else.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,16 +53,42 @@ pub(crate) async fn post(address: SocketAddr, path: &str, headers: &[(&str, &str
     send(address, &[head.as_bytes(), body].concat()).await
 }
 
-/// Sends these bytes and reads what comes until the server closes.
+/// Sends these bytes and reads one answer.
 pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
-    // A server that refuses early may close while we still write.
-    let written = stream.write_all(bytes).await;
-    let mut answer = Vec::new();
-    let read = stream.read_to_end(&mut answer).await;
-    let split = answer.windows(4).position(|four| four == b"\r\n\r\n");
-    let split = split.unwrap_or_else(|| panic!("no answer: {written:?}, {read:?}"));
-    let head = String::from_utf8(answer[..split].to_vec()).expect("a head in ASCII");
+    let (mut from, mut to) = stream.split();
+    let (mut answer, mut chunk) = (Vec::new(), [0; 16 * 1024]);
+    // A server that refuses early answers while we still write, and may close then: what it said counts.
+    let reading = async {
+        loop {
+            let read = from.read(&mut chunk).await.unwrap_or_default();
+            answer.extend_from_slice(&chunk[..read]);
+            if read == 0 || whole(&answer).is_some() {
+                break;
+            }
+        }
+    };
+    let writing = async {
+        drop(to.write_all(bytes).await);
+        std::future::pending::<()>().await;
+    };
+    tokio::time::timeout(Duration::from_secs(40), async {
+        tokio::select! {
+            () = reading => {}
+            () = writing => {}
+        }
+    })
+    .await
+    .expect("an answer in time");
+    whole(&answer).unwrap_or_else(|| panic!("no whole answer: {:?}", String::from_utf8_lossy(&answer)))
+}
+
+/// The answer in these bytes, if they hold all of it.
+fn whole(bytes: &[u8]) -> Option<Answer> {
+    let split = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = String::from_utf8(bytes[..split].to_vec()).expect("a head in ASCII");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, head, body: answer[split + 4..].to_vec() }
+    let answer = Answer { status, head, body: bytes[split + 4..].to_vec() };
+    let length: usize = answer.header("content-length").map_or(0, |length| length.parse().expect("a length"));
+    (answer.body.len() >= length).then_some(answer)
 }

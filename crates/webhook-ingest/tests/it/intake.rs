@@ -168,6 +168,23 @@ async fn w5_bad_fields_are_each_named_and_the_mended_event_is_accepted_under_its
         }
         assert_eq!(states(&ingest.inbox().await), ["held"; 6]);
 
+        let answer = ingest.deliver(bodies[3].0).await;
+        let (event_id, request_id) = (answer.text("eventId"), answer.text("requestId"));
+        let problem = answer.json();
+        assert_eq!(answer.header("x-request-id"), Some(request_id.clone()));
+        let whole = json!({
+            "type": "urn:crm-bridge:problem:invalid_event",
+            "title": "The event can't be read",
+            "status": 422,
+            "detail": "the body is kept; it can be applied once the mapping or the event is mended",
+            "code": "invalid_event",
+            "requestId": request_id,
+            "errors": problem["errors"],
+            "eventId": event_id,
+            "kept": true,
+        });
+        assert_eq!(problem, whole);
+
         let broken = br#"{"id":"x","event":"client.registered","data":{"email":""},"timestamp":"2025-10-13T19:00:00Z"}"#;
         let held = ingest.deliver(broken).await;
         assert_eq!(held.status, 422);

@@ -7,6 +7,7 @@ mod lanes;
 mod migrations;
 mod replicas;
 mod routes;
+mod settings;
 mod signatures;
 mod support;
 mod trouble;

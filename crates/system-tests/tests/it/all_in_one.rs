@@ -1,0 +1,133 @@
+//! The all-in-one as a person starts it: what it makes, what it prints, and what a kill -9 leaves.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use test_kit::database::both;
+
+use crate::calls::{Caller, registration, told};
+use crate::harness::{AllInOne, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, wait_for, wait_until_ready};
+
+/// Starts it with no setting but the address: as `cargo run` on a laptop.
+fn start_bare(data: &Path) -> (Running, String, Vec<String>) {
+    let (process, lines) =
+        Running::start(command("crm-bridge").arg("--data-dir").arg(data).env("LISTEN_ADDRESS", "127.0.0.1:0"));
+    let (address, printed) = address_line(&lines, &process);
+    (process, address, printed)
+}
+
+#[tokio::test]
+async fn the_first_start_makes_secrets_and_the_next_keeps_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let (mut process, gateway, printed) = start_bare(&data);
+    wait_until_ready(&gateway).await;
+    let secrets = data.join("secrets.env");
+    let first = fs::read_to_string(&secrets).expect("made");
+    assert_eq!(fs::metadata(&secrets).expect("there").permissions().mode() & 0o777, 0o600);
+    for (name, _) in SECRETS {
+        let value = first.lines().find_map(|line| line.strip_prefix(&format!("{name}="))).expect(name);
+        assert_eq!(value.len(), 64, "{name}");
+        assert!(!printed.iter().any(|line| line.contains(value)), "{name} was printed");
+        assert!(!process.log().contains(value), "{name} was logged");
+    }
+    assert_eq!(process.stop(), Some(0), "{}", process.log());
+
+    let (mut process, gateway, _) = start_bare(&data);
+    wait_until_ready(&gateway).await;
+    assert_eq!(fs::read_to_string(&secrets).expect("there"), first, "never made anew");
+    assert_eq!(process.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn a_secret_of_the_environment_wins_and_is_not_written() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (process, lines) = Running::start(
+        command("crm-bridge")
+            .arg("--data-dir")
+            .arg(data.path())
+            .env("LISTEN_ADDRESS", "127.0.0.1:0")
+            .env("WEBHOOK_SECRET", WEBHOOK_SECRET),
+    );
+    let (gateway, _) = address_line(&lines, &process);
+    wait_until_ready(&gateway).await;
+    let (status, _) = told(Caller(gateway).webhook(&registration("1", "ann@example.com")).await).await;
+    assert_eq!(status, 200);
+    let written = fs::read_to_string(data.path().join("secrets.env")).expect("made");
+    assert!(!written.contains("WEBHOOK_SECRET="), "the environment's secret does not belong in the file");
+    assert!(written.contains("JWT_SECRET="));
+}
+
+/// W10, as far as one process goes: acknowledged, killed at once, started again, applied once.
+#[tokio::test]
+async fn what_was_acknowledged_before_a_kill_is_applied_once_after_it() {
+    for database in both() {
+        let mut system = AllInOne::start(database).await;
+        for number in 0..30 {
+            let body = registration(&number.to_string(), &format!("{number}@example.com"));
+            assert_eq!(system.caller().webhook(&body).await.status(), 200);
+        }
+        system.process.kill();
+        let AllInOne { data, database, .. } = system;
+        let system = AllInOne::start_in(database, data).await;
+        let caller = system.caller();
+        for number in 0..30 {
+            let email = format!("{number}@example.com");
+            wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200).await;
+            let (_, record) = told(caller.client(&email).await).await;
+            assert_eq!(record["version"], 1, "{record}");
+        }
+        caller.on_trail("action=webhook.receive", 30).await;
+        caller.on_trail("action=event.apply", 30).await;
+    }
+}
+
+/// Bodies as other platforms write them: each is taken or held, none is refused into nothing.
+#[tokio::test]
+async fn nothing_of_the_corpus_is_refused_into_nothing() {
+    let corpus = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../contract/tests/corpus"));
+    let mut bodies: Vec<_> = fs::read_dir(corpus)
+        .expect("the corpus")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .collect();
+    bodies.sort();
+    assert!(bodies.len() >= 20, "the corpus has {}", bodies.len());
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        for path in &bodies {
+            let body = fs::read(path).expect("a body");
+            let (status, answer) = told(system.caller().webhook(&body).await).await;
+            let kept = status == 200 || answer["kept"] == true;
+            assert!(kept && answer["eventId"].is_string(), "{}: {status} {answer}", path.display());
+            let text = String::from_utf8_lossy(&body);
+            if status == 200 && answer["status"] == "accepted" && text.contains("\"client.registered\"") {
+                applied(&system.caller(), &text).await;
+            }
+        }
+    }
+}
+
+/// The client that a registration names can be read at once.
+async fn applied(caller: &Caller, body: &str) {
+    let event: serde_json::Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).expect("JSON");
+    let data = &event["data"];
+    let Some(email) = data["email"].as_str().or_else(|| data["clientEmail"].as_str()) else { return };
+    let path: String = email.trim().bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let (status, record) = told(caller.client(&path).await).await;
+    assert_eq!(status, 200, "{body}: {record}");
+}
+
+/// The README's own words: its example body is the one in `examples/`, and the commands it names exist.
+#[test]
+fn the_readme_says_what_is() {
+    let readme = repository_file("README.md");
+    assert!(readme.contains(&repository_file("examples/client.registered.json")), "the example body");
+    for words in ["webhook sign", "webhook send", "webhook diagnose", "secrets generate", "secrets check", "migrate", "staff token"] {
+        assert!(readme.contains(&format!("crm-bridge {words}")), "{words} is not in the README");
+        let mut help = command("crm-bridge");
+        help.args(words.split(' ')).arg("--help");
+        assert!(help.output().expect("it runs").status.success(), "{words}");
+    }
+}

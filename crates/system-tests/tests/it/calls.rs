@@ -1,0 +1,94 @@
+//! What callers of the system say: signed webhooks, service-API calls, reads of the trail.
+
+use auth::secret::Secret;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::harness::{JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client, command, run, wait_for};
+
+/// A system to talk to, by its gateway's address.
+#[derive(Clone)]
+pub(crate) struct Caller(pub(crate) String);
+
+impl Caller {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        client().request(method, format!("{}{path}", self.0))
+    }
+
+    /// Sends a body under a valid signature.
+    pub(crate) async fn webhook(&self, body: &[u8]) -> Response {
+        let signature = auth::webhook::sign(&Secret::new(WEBHOOK_SECRET), body);
+        self.signed(body, &signature).await
+    }
+
+    /// Sends a body under this signature.
+    pub(crate) async fn signed(&self, body: &[u8], signature: &str) -> Response {
+        self.request(Method::POST, "/api/webhooks/site")
+            .header("x-webhook-signature", signature)
+            .body(body.to_vec())
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// Reads a client's record by the path's last part as it stands.
+    pub(crate) async fn client(&self, email: &str) -> Response {
+        self.request(Method::GET, &format!("/api/service/clients/{email}"))
+            .bearer_auth(SERVICE_API_TOKEN)
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// The newest entries of the trail that match the query.
+    pub(crate) async fn trail(&self, query: &str) -> Vec<Value> {
+        let answer = self
+            .request(Method::GET, &format!("/api/audit/entries?limit=200&{query}"))
+            .bearer_auth(staff_token("auditor"))
+            .send()
+            .await
+            .expect("an answer");
+        let status = answer.status();
+        let mut page: Value = answer.json().await.expect("JSON");
+        assert_eq!(status, 200, "{page}");
+        match page["entries"].take() {
+            Value::Array(entries) => entries,
+            other => panic!("no entries: {other}"),
+        }
+    }
+
+    /// Waits until the trail counts `count` occurrences that match.
+    pub(crate) async fn on_trail(&self, query: &str, count: u64) {
+        wait_for(&format!("{count} on the trail for {query}"), async || {
+            let entries = self.trail(query).await;
+            entries.iter().filter_map(|entry| entry["count"].as_u64()).sum::<u64>() == count
+        })
+        .await;
+    }
+}
+
+/// The status of an answer and its JSON.
+pub(crate) async fn told(answer: Response) -> (u16, Value) {
+    let status = answer.status().as_u16();
+    let text = answer.text().await.expect("a body");
+    (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}")))
+}
+
+/// A registration as platforms send it.
+pub(crate) fn registration(client_id: &str, email: &str) -> Vec<u8> {
+    json!({
+        "event": "client.registered",
+        "data": {"clientId": client_id, "email": email, "firstName": "Ann", "lastName": "Lee", "phone": "+4420000000"},
+        "timestamp": "2025-10-13T19:00:00Z",
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// A staff JWT by `crm-bridge staff token`.
+pub(crate) fn staff_token(role: &str) -> String {
+    let arguments = ["staff", "token", "--email", "auditor@example.com", "--role", role];
+    let output = run(command("crm-bridge").env("JWT_SECRET", JWT_SECRET).args(arguments));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}

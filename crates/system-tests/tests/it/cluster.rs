@@ -1,0 +1,80 @@
+//! The services as separate processes, as an operator runs them: migrated by command, each with its own settings.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use tempfile::TempDir;
+use test_kit::database::{Backend, TestDatabase};
+
+use crate::harness::{Running, SECRETS, command, free_port, run, wait_until_ready};
+
+/// The programs, in the order in which they start here.
+pub(crate) const SERVICES: [&str; 4] = ["audit-log", "service-api", "webhook-ingest", "gateway"];
+
+/// All services, each a process.
+pub(crate) struct Cluster {
+    pub(crate) database: TestDatabase,
+    data: TempDir,
+    ports: BTreeMap<&'static str, u16>,
+    running: BTreeMap<&'static str, Running>,
+}
+
+impl Cluster {
+    /// Migrates, starts all, waits until all are ready.
+    pub(crate) async fn start(database: TestDatabase) -> Self {
+        let ports = SERVICES.into_iter().map(|service| (service, free_port())).collect();
+        let data = tempfile::tempdir().expect("a folder");
+        let mut cluster = Self { database, data, ports, running: BTreeMap::new() };
+        let mut migrate = command("crm-bridge");
+        migrate.arg("--data-dir").arg(cluster.data.path()).arg("migrate");
+        if cluster.database.backend() == Backend::Postgres {
+            migrate.env("DATABASE_URL", cluster.database.url_text("whole"));
+        }
+        let migrated = run(&mut migrate);
+        assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+        for service in SERVICES {
+            cluster.launch(service);
+        }
+        for service in SERVICES {
+            wait_until_ready(&cluster.url(service)).await;
+        }
+        cluster
+    }
+
+    /// `http://127.0.0.1:port` of a service.
+    pub(crate) fn url(&self, service: &str) -> String {
+        format!("http://127.0.0.1:{}", self.ports[service])
+    }
+
+    /// Starts one service on its port.
+    pub(crate) fn launch(&mut self, service: &'static str) {
+        let (process, _lines) = Running::start(&mut self.command(service));
+        self.running.insert(service, process);
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self, service: &str) {
+        self.running.get_mut(service).expect("it runs").kill();
+    }
+
+    /// What a service has logged since it was last launched.
+    pub(crate) fn log(&self, service: &str) -> String {
+        self.running[service].log()
+    }
+
+    fn command(&self, service: &'static str) -> Command {
+        let database = match self.database.backend() {
+            Backend::Postgres => self.database.url_text("whole"),
+            Backend::Sqlite => format!("sqlite:{}", self.data.path().join(format!("{service}.sqlite")).display()),
+        };
+        let mut command = command(service);
+        command
+            .envs(SECRETS)
+            .env("LISTEN_ADDRESS", format!("127.0.0.1:{}", self.ports[service]))
+            .env("DATABASE_URL", database)
+            .env("WEBHOOK_INGEST_URL", self.url("webhook-ingest"))
+            .env("SERVICE_API_URL", self.url("service-api"))
+            .env("AUDIT_LOG_URL", self.url("audit-log"));
+        command
+    }
+}

@@ -1,0 +1,148 @@
+//! The operator's commands, as an operator types them.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use test_kit::database::{postgres, sqlite};
+
+use crate::harness::{AllInOne, JWT_SECRET, SECRETS, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, run};
+
+const BODY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/client.registered.json");
+
+/// A command in an empty data folder.
+fn crm_bridge(arguments: &[&str]) -> Command {
+    let mut command = command("crm-bridge");
+    command.arg("--data-dir").arg("/nonexistent").args(arguments);
+    command
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8").trim().to_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error} in {}", text(output)))
+}
+
+#[test]
+fn sign_makes_what_openssl_makes() {
+    let body = fs::read(BODY).expect("the example");
+    let expected = openssl_signature(WEBHOOK_SECRET, &body);
+    assert_eq!(text(&run(crm_bridge(&["webhook", "sign", BODY]).env("WEBHOOK_SECRET", WEBHOOK_SECRET))), expected);
+    let mut from_input = crm_bridge(&["webhook", "sign", "-", "--json"]);
+    let mut child = from_input
+        .env("WEBHOOK_SECRET", WEBHOOK_SECRET)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(&body).expect("written");
+    let signed = json(&child.wait_with_output().expect("it ends"));
+    assert_eq!(signed["signature"], expected);
+    assert_eq!(signed["header"], "x-webhook-signature");
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let output = run(&mut crm_bridge(&["webhook", "sign", BODY]));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("WEBHOOK_SECRET is not set"));
+    let output = run(crm_bridge(&["webhook", "sign", "/nonexistent/body"]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/body"));
+}
+
+#[tokio::test]
+async fn send_says_what_came_back() {
+    let system = AllInOne::start(sqlite()).await;
+    let send = |extra: &[&str]| {
+        run(crm_bridge(&["webhook", "send", BODY, "--url", &system.gateway])
+            .args(extra)
+            .env("WEBHOOK_SECRET", WEBHOOK_SECRET))
+    };
+    let first = send(&["--json"]);
+    assert!(first.status.success());
+    let said = json(&first);
+    assert_eq!((&said["status"], &said["body"]["status"]), (&200.into(), &"accepted".into()), "{said}");
+    assert!(text(&send(&[])).starts_with("200 {\"eventId\""));
+    let refused = run(crm_bridge(&["webhook", "send", BODY, "--url", &system.gateway]).env("WEBHOOK_SECRET", JWT_SECRET));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).starts_with("401"), "{}", text(&refused));
+    let nobody = run(crm_bridge(&["webhook", "send", BODY, "--url", "http://127.0.0.1:9"]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
+    assert_eq!(nobody.status.code(), Some(2));
+}
+
+#[test]
+fn diagnose_names_the_mistake() {
+    let body = fs::read(BODY).expect("the example");
+    let line = [&body[..], b"\n"].concat();
+    let diagnose = |signature: &str| {
+        let mut command = crm_bridge(&["webhook", "diagnose", BODY, "--signature", signature, "--json"]);
+        let output = run(command.env("WEBHOOK_SECRET", WEBHOOK_SECRET).env("SERVICE_API_TOKEN", SERVICE_API_TOKEN));
+        (output.status.code(), json(&output))
+    };
+    let (code, said) = diagnose(&openssl_signature(WEBHOOK_SECRET, &line));
+    assert_eq!((code, &said["hint"]), (Some(1), &"body_plus_newline".into()), "{said}");
+    let (_, said) = diagnose(&openssl_signature("WEBHOOK_SECRET", &body));
+    assert_eq!(said["hint"], "variable_name_as_key");
+    let (_, said) = diagnose(&openssl_signature(SERVICE_API_TOKEN, &body));
+    assert_eq!(said["hint"], "other_secret");
+    let (_, said) = diagnose(&"00".repeat(32));
+    assert_eq!((&said["valid"], &said["hint"]), (&false.into(), &Value::Null));
+    let (code, said) = diagnose(&openssl_signature(WEBHOOK_SECRET, &body));
+    assert_eq!((code, &said["valid"]), (Some(0), &true.into()));
+}
+
+#[test]
+fn generated_secrets_pass_the_check() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("fresh.env");
+    let path = file.to_str().expect("UTF-8");
+    assert!(run(&mut crm_bridge(&["secrets", "generate", "--out", path])).status.success());
+    let again = run(&mut crm_bridge(&["secrets", "generate", "--out", path]));
+    assert_eq!(again.status.code(), Some(2), "an existing file is not touched");
+    let lines = fs::read_to_string(&file).expect("made");
+    let values: Vec<_> = lines.lines().filter_map(|line| line.split_once('=')).collect();
+    assert_eq!(values.len(), 5);
+    let good = run(crm_bridge(&["secrets", "check", "--json"]).envs(values.iter().copied()).env("ENVIRONMENT", "production"));
+    assert!(good.status.success(), "{}", text(&good));
+    assert_eq!(json(&good)["good"], true);
+    assert!(!values.iter().any(|(_, value)| text(&good).contains(value)), "a value is shown");
+}
+
+#[test]
+fn unfit_secrets_are_named_and_never_shown() {
+    let check = |name: &str, value: &str, mode: &str| {
+        let mut command = crm_bridge(&["secrets", "check"]);
+        let output = run(command.envs(SECRETS).env(name, value).env("ENVIRONMENT", mode));
+        let said = text(&output) + &String::from_utf8_lossy(&output.stderr);
+        assert!(value.len() < 4 || !said.contains(value.trim()), "{said}");
+        (output.status.code(), said)
+    };
+    for (value, mode) in [(" padded-padded-padded-padded-padded-padded", "development"), ("hunter2hunter2", "production"), (JWT_SECRET, "development")] {
+        let (code, said) = check("SSO_SECRET", value, mode);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("SSO_SECRET"), "{said}");
+    }
+    let (code, said) = check("SSO_SECRET", "hunter2hunter2", "development");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("weak"), "{said}");
+}
+
+#[test]
+fn migrate_says_what_it_did() {
+    let database = postgres();
+    let migrate = |extra: &[&str]| {
+        run(crm_bridge(&["migrate", "--json"]).args(extra).env("DATABASE_URL", database.url_text("whole")))
+    };
+    let before = migrate(&["--check"]);
+    assert_eq!((before.status.code(), &json(&before)["current"]), (Some(1), &false.into()));
+    let ran = migrate(&[]);
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(json(&ran)["services"].as_array().map(Vec::len), Some(3));
+    let after = migrate(&["--check"]);
+    assert_eq!((after.status.code(), &json(&after)["current"]), (Some(0), &true.into()));
+    let again = migrate(&[]);
+    assert!(json(&again)["services"].as_array().expect("services").iter().all(|one| one["ran"] == serde_json::json!([])));
+}
