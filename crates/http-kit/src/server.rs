@@ -116,6 +116,8 @@ pub(crate) fn bind(
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(listen.head_deadline)
         .client_disconnect_timeout(CLOSE_DEADLINE)
+        // A client that closes its side has gone away (as nginx takes it too): what it waited for is given up.
+        .h1_allow_half_closed(false)
         .tcp_nodelay(true)
         .shutdown_timeout(listen.drain.as_secs())
         .disable_signals();

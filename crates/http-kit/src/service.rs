@@ -4,8 +4,10 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::App;
@@ -54,6 +56,9 @@ pub enum RunError {
     #[error("background work did not end in time")]
     Overdue,
 }
+
+/// What jobs have to end in at least, however short the drain is: the last entries are still to be handed over.
+const LEAST_FOR_JOBS: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce(Shutdown) -> BoxFuture<'static, ()> + Send>;
 
@@ -138,10 +143,26 @@ async fn flush_refusals(shared: Arc<Shared>, shutdown: Shutdown) {
     flush().await;
 }
 
+/// One job at work; resolves to its name, and whether it ended well.
+#[derive(Debug)]
+struct Task {
+    name: &'static str,
+    task: JoinHandle<()>,
+}
+
+impl Future for Task {
+    type Output = (&'static str, bool);
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = ready!(Pin::new(&mut self.task).poll(context));
+        Poll::Ready((self.name, ended.is_ok()))
+    }
+}
+
 /// Background work that was started.
 #[derive(Debug, Default)]
 struct Tasks {
-    ends: FuturesUnordered<BoxFuture<'static, (&'static str, bool)>>,
+    ends: FuturesUnordered<Task>,
     aborts: Vec<AbortHandle>,
 }
 
@@ -149,7 +170,7 @@ impl Tasks {
     fn start(&mut self, name: &'static str, job: impl Future<Output = ()> + Send + 'static) {
         let task = tokio::spawn(job);
         self.aborts.push(task.abort_handle());
-        self.ends.push(Box::pin(async move { (name, task.await.is_ok()) }));
+        self.ends.push(Task { name, task });
     }
 
     /// The name of the first job that breaks off; never resolves while none does.
@@ -224,7 +245,7 @@ impl Running {
     }
 
     /// Drains and stops: no new connection, answers in flight are finished up to the deadline, then the jobs end, for which they
-    /// have as long again.
+    /// have as long again, and 5 s at least.
     ///
     /// # Errors
     /// [`RunError`] when the server or a job failed.
@@ -237,7 +258,7 @@ impl Running {
 
     async fn stop_jobs(self) -> Result<(), RunError> {
         self.stop_jobs.now();
-        let ended = self.jobs.end(self.drain).await;
+        let ended = self.jobs.end(self.drain.max(LEAST_FOR_JOBS)).await;
         tracing::info!(service = self.name, "stopped");
         ended
     }

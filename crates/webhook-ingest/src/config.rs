@@ -18,7 +18,8 @@ const STANDARD: &str = "WEBHOOK_STANDARD_SECRET";
 const SOURCE_PREFIX: &str = "WEBHOOK_SECRET_";
 
 /// Secrets that are not for webhooks. Where this process has them, it can tell staff that a sender took the wrong one.
-const OTHER_SECRETS: [&str; 5] = ["SERVICE_API_TOKEN", "SSO_SECRET", "JWT_SECRET", "INTERNAL_SECRET", STANDARD];
+const OTHER_SECRETS: [&str; 5] =
+    ["SERVICE_API_TOKEN", "SSO_SECRET", "JWT_SECRET", "INTERNAL_SECRET", STANDARD];
 
 /// How many deliveries may wait for their commit: with the largest bodies, 128 MiB.
 const QUEUE: usize = 512;
@@ -50,8 +51,9 @@ impl Config {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         environment.require_distinct_secrets()?;
         let database = environment.required("DATABASE_URL")?;
-        let database =
-            database.parse().map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+        let database = database
+            .parse()
+            .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
         Ok(Self {
             listen: environment.listen(ADDRESS)?,
             database,
@@ -75,7 +77,9 @@ fn secrets(environment: &Environment) -> Result<Secrets, ConfigError> {
     }
     if let Some(ring) = environment.key_ring(STANDARD)? {
         let decoded = StandardSecrets::of(&ring);
-        secrets.standard = Some(decoded.map_err(|_| ConfigError::invalid(STANDARD, "whsec_ and base64 of at least 24 bytes"))?);
+        secrets.standard = Some(
+            decoded.map_err(|_| ConfigError::invalid(STANDARD, "whsec_ and base64 of at least 24 bytes"))?,
+        );
     }
     for name in OTHER_SECRETS {
         if let Some(secret) = environment.secret(name)? {

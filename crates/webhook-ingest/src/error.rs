@@ -42,8 +42,9 @@ impl From<Error> for Failure {
             Error::UnknownSource => Self::new(Code::SourceNotFound),
             Error::Signature(SignatureError::Missing) => Self::new(Code::SignatureMissing)
                 .with_detail("send x-webhook-signature: the hex HMAC-SHA256 of the raw body"),
-            Error::Signature(SignatureError::Malformed) => Self::new(Code::SignatureMalformed)
-                .with_detail("a signature is one header with 64 hex digits, or the three headers of Standard Webhooks"),
+            Error::Signature(SignatureError::Malformed) => Self::new(Code::SignatureMalformed).with_detail(
+                "a signature is one header with 64 hex digits, or the three headers of Standard Webhooks",
+            ),
             Error::Signature(SignatureError::Mismatch) => Self::new(Code::SignatureMismatch)
                 .with_detail("the signature is not that of these bytes under the shared secret"),
             Error::Held { refusal, event_id } => Self::new(refusal.code)
@@ -53,8 +54,12 @@ impl From<Error> for Failure {
             Error::Reused { event_id } => Self::new(Code::EventIdReused)
                 .with_detail("this id came before with another event or other data; both are kept")
                 .with_kept_event(event_id),
-            Error::Full => Self::new(Code::Unavailable).with_detail("too much waits to be stored; nothing was stored"),
-            Error::NotStored(cause) => Self::new(Code::Unavailable).with_detail("nothing was stored").caused_by(cause),
+            Error::Full => {
+                Self::new(Code::Unavailable).with_detail("too much waits to be stored; nothing was stored")
+            }
+            Error::NotStored(cause) => {
+                Self::new(Code::Unavailable).with_detail("nothing was stored").caused_by(cause)
+            }
             Error::Database(cause) => Self::new(Code::Unavailable).caused_by(cause),
         }
     }

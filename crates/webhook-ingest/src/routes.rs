@@ -14,7 +14,8 @@ pub fn table() -> RouteTable {
     let receive = Audit::Action { category: Category::Webhook, action: "webhook.receive" };
     let wait = Audit::Quiet("a look-up for a call that service-api has on the trail");
     RouteTable::new([
-        Route::post("/api/webhooks/{source}", receive, webhooks::receive_delivery).with_payload_limit(LARGEST_WEBHOOK),
+        Route::post("/api/webhooks/{source}", receive, webhooks::receive_delivery)
+            .with_payload_limit(LARGEST_WEBHOOK),
         Route::post("/internal/events/await", wait, awaited::await_client),
     ])
 }

@@ -15,11 +15,11 @@ use http_kit::service::Service;
 use tokio::sync::Notify;
 
 use crate::config::Config;
-use crate::domain::signature::Secrets;
 use crate::db::deliveries::{self, Submission};
 use crate::domain::delivery::Settled;
 use crate::domain::hints::Looks;
 use crate::domain::lanes::LANES;
+use crate::domain::signature::Secrets;
 use crate::error::StartError;
 use crate::{MIGRATIONS, NAME, SCHEMA, jobs, routes};
 
@@ -99,7 +99,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         InternalClient::new(setting, url, tokens)
     };
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, "audit-log")?;
-    let shipper = outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    let shipper =
+        outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
     let state = Arc::new(State {
         writer: writer(&database, config.queue, random.clone())?,
         service_api: client("SERVICE_API_URL", &config.service_api_url, "service-api")?,
@@ -122,13 +123,20 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         header_limits: HeaderLimits::INNER,
     };
     let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
-    Ok(service.with_job("lanes", |shutdown| jobs::run(state, shutdown)).with_job("outbox", |shutdown| shipper.run(shutdown)))
+    Ok(service
+        .with_job("lanes", |shutdown| jobs::run(state, shutdown))
+        .with_job("outbox", |shutdown| shipper.run(shutdown)))
 }
 
 /// The one writer of deliveries. They stay in the order in which they came, so that intake numbers follow it.
 fn writer(database: &Database, queue: usize, random: Random) -> DbResult<BatchWriter<Submission, Settled>> {
     let options = BatchOptions { name: "ingest-deliveries", capacity: queue, batch: BATCH };
-    BatchWriter::start(database, &options, |_| (), move |conn, submissions| deliveries::store(conn, submissions, &random))
+    BatchWriter::start(
+        database,
+        &options,
+        |_| (),
+        move |conn, submissions| deliveries::store(conn, submissions, &random),
+    )
 }
 
 /// Ready when the database answers and its schema is what this code needs.

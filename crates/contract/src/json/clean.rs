@@ -35,7 +35,7 @@ pub(super) fn clean(body: &[u8]) -> Cleaned<'_> {
     Cleaned { bytes, had_bom, replaced }
 }
 
-/// The UTF-16 unit of the `\uXXXX` escape that begins at `at`, if one does.
+/// The UTF-16 unit of the `\u....` escape that begins at `at`, if one does.
 fn unit(body: &[u8], at: usize) -> Option<u16> {
     let hex = body.get(at..at + 6)?.strip_prefix(br"\u")?;
     hex.iter().try_fold(0_u16, |unit, byte| {

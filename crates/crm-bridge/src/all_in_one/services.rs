@@ -63,7 +63,8 @@ impl Configs {
         let mut configs = Self {
             audit_log: audit_log::Config::from_environment(&of(audit_log::NAME)).map_err(in_words)?,
             service_api: service_api::Config::from_environment(&of(service_api::NAME)).map_err(in_words)?,
-            webhook_ingest: webhook_ingest::Config::from_environment(&of(webhook_ingest::NAME)).map_err(in_words)?,
+            webhook_ingest: webhook_ingest::Config::from_environment(&of(webhook_ingest::NAME))
+                .map_err(in_words)?,
             gateway: gateway::Config::from_environment(&shared).map_err(in_words)?,
         };
         configs.audit_log.listen = audit_log.listen;

@@ -65,7 +65,8 @@ fn check(data: &Path, arguments: &CheckArgs) -> Ended {
     for (name, value) in &found {
         match secret::check(name, value, mode.into()) {
             Ok(weaknesses) => {
-                findings.extend(weaknesses.iter().map(|weakness| (name.clone(), weakness.to_string(), false)));
+                findings
+                    .extend(weaknesses.iter().map(|weakness| (name.clone(), weakness.to_string(), false)));
             }
             Err(error) => findings.push((name.clone(), error.to_string(), true)),
         }
@@ -89,7 +90,8 @@ fn report(findings: &[(String, String, bool)], checked: usize, as_json: bool) ->
         return Ok(good);
     }
     for (name, finding, refused) in findings {
-        let told = if finding.starts_with(name.as_str()) { finding.clone() } else { format!("{name} {finding}") };
+        let told =
+            if finding.starts_with(name.as_str()) { finding.clone() } else { format!("{name} {finding}") };
         say(format_args!("{} {}", if *refused { "refused:" } else { "weak:   " }, told.trim_start()));
     }
     say(format_args!("{checked} secrets checked: {}", if good { "fit for use" } else { "not fit for use" }));

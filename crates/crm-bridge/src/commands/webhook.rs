@@ -59,7 +59,8 @@ fn send(environment: &Environment, arguments: &SendArgs) -> Ended {
 #[tokio::main(flavor = "current_thread")]
 async fn post(url: &str, signature: &str, body: Vec<u8>) -> Result<(u16, String), String> {
     let failed = |error: reqwest::Error| format!("{url} can't be reached: {error}");
-    let client = http_kit::client::builder(url).ok_or_else(|| format!("{url} is not an http or https URL"))?;
+    let client =
+        http_kit::client::builder(url).ok_or_else(|| format!("{url} is not an http or https URL"))?;
     let client = client.timeout(PATIENCE).build().map_err(failed)?;
     let sending = client.post(url).header(HEADER, signature).header("content-type", "application/json");
     let answer = sending.body(body).send().await.map_err(failed)?;

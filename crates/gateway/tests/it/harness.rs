@@ -59,8 +59,6 @@ pub(crate) fn before_with(
         // Longer than any test waits: what ends sooner ends for another reason.
         timeouts: Timeouts { first_byte: 10 * PATIENCE, idle: 10 * PATIENCE, ..Timeouts::default() },
     };
-    // Nothing that a test leaves open is waited for.
-    config.listen.drain = Duration::ZERO;
     change(&mut config);
     Gateway(
         gateway::start(config, Seams { clock: Clock::system(), random: Random::seeded(7) }).expect("started"),

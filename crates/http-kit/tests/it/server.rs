@@ -151,6 +151,20 @@ async fn a_job_that_does_not_end_is_cut_off() {
 }
 
 #[actix_web::test]
+async fn a_request_is_given_up_when_its_client_goes_away() {
+    let world = World::start();
+    let mut stream = TcpStream::connect(world.running.address()).await.expect("connects");
+    stream.write_all(&request("GET", "/slow", &[], b"")).await.expect("writes");
+    world.state.begun.notified().await;
+    drop(stream);
+    // The handler holds a permit's place in the queue; once it is gone, stopping has nothing left to wait for.
+    world.running.stop().await.expect("stops");
+    assert_eq!(world.state.may_end.available_permits(), 0);
+    world.state.may_end.add_permits(1);
+    assert_eq!(world.state.may_end.available_permits(), 1, "nobody waits for it any more");
+}
+
+#[actix_web::test]
 async fn dropping_the_handle_stops_the_server() {
     let world = World::start();
     let mut idle = TcpStream::connect(world.running.address()).await.expect("connects");
@@ -168,4 +182,10 @@ fn a_shutdown_is_requested_once_for_all() {
     let (stop, shutdown) = Shutdown::channel();
     drop(stop);
     assert!(shutdown.is_requested());
+}
+
+#[test]
+fn a_running_service_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<http_kit::service::Running>();
 }

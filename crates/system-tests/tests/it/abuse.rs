@@ -90,10 +90,14 @@ async fn an_id_used_again_for_other_data_is_a_conflict() {
         let system = AllInOne::start(database).await;
         let caller = system.caller();
         let event = |email: &str, time: &str| {
-            format!(r#"{{"id":"e-1","event":"client.registered","data":{{"email":"{email}"}},"timestamp":"{time}"}}"#)
+            format!(
+                r#"{{"id":"e-1","event":"client.registered","data":{{"email":"{email}"}},"timestamp":"{time}"}}"#
+            )
         };
-        let (_, first) = told(caller.webhook(event("a@example.com", "2025-10-13T19:00:00Z").as_bytes()).await).await;
-        let (_, retry) = told(caller.webhook(event("a@example.com", "2025-10-13T19:05:00Z").as_bytes()).await).await;
+        let (_, first) =
+            told(caller.webhook(event("a@example.com", "2025-10-13T19:00:00Z").as_bytes()).await).await;
+        let (_, retry) =
+            told(caller.webhook(event("a@example.com", "2025-10-13T19:05:00Z").as_bytes()).await).await;
         assert_eq!((&retry["status"], &retry["eventId"]), (&"duplicate".into(), &first["eventId"]));
         let other = event("b@example.com", "2025-10-13T19:00:00Z");
         let (status, problem) = told(caller.webhook(other.as_bytes()).await).await;
@@ -115,7 +119,9 @@ async fn the_service_api_knows_its_token_alone() {
         let longer = format!("Bearer {SERVICE_API_TOKEN}x");
         let upper = format!("Bearer {}", SERVICE_API_TOKEN.to_uppercase());
         let basic = format!("Basic {SERVICE_API_TOKEN}");
-        for authorization in [None, Some("Bearer wrong"), Some(&*shorter), Some(&*longer), Some(&*upper), Some(&*basic)] {
+        for authorization in
+            [None, Some("Bearer wrong"), Some(&*shorter), Some(&*longer), Some(&*upper), Some(&*basic)]
+        {
             let mut request = caller.request(Method::GET, path);
             if let Some(value) = authorization {
                 request = request.header("authorization", value);
@@ -126,7 +132,8 @@ async fn the_service_api_knows_its_token_alone() {
         }
         let in_query = format!("{path}?access_token={SERVICE_API_TOKEN}");
         assert_eq!(caller.request(Method::GET, &in_query).send().await.expect("an answer").status(), 401);
-        let lower = caller.request(Method::GET, path).header("authorization", format!("bearer {SERVICE_API_TOKEN}"));
+        let lower =
+            caller.request(Method::GET, path).header("authorization", format!("bearer {SERVICE_API_TOKEN}"));
         assert_eq!(lower.send().await.expect("an answer").status(), 404, "let in, and no such client");
         caller.on_trail("outcome=refused&text=credentials_", 7).await;
     }
@@ -154,7 +161,12 @@ async fn an_address_finds_its_owner_and_nobody_else() {
             assert_eq!((status, record["clientId"].as_str()), (200, Some(id)), "{path}");
             assert_eq!(record["email"], email, "byte for byte as it came");
         }
-        for lookalike in ["m%C4%B1ke@example.com", "%E2%84%AAim@example.com", "k%C4%B1m@example.com", "%00mike@example.com"] {
+        for lookalike in [
+            "m%C4%B1ke@example.com",
+            "%E2%84%AAim@example.com",
+            "k%C4%B1m@example.com",
+            "%00mike@example.com",
+        ] {
             let status = caller.client(lookalike).await.status().as_u16();
             assert!([400, 404].contains(&status), "{lookalike}: {status}");
         }
@@ -167,15 +179,24 @@ async fn roads_that_lead_nowhere_are_refused_as_problems() {
     for database in both() {
         let system = AllInOne::start(database).await;
         let caller = system.caller();
-        let (status, problem) = told(caller.request(Method::GET, "/nowhere").send().await.expect("an answer")).await;
+        let (status, problem) =
+            told(caller.request(Method::GET, "/nowhere").send().await.expect("an answer")).await;
         assert_eq!((status, problem["code"].as_str()), (404, Some("route_not_found")));
         let answer = caller.request(Method::DELETE, "/api/webhooks/site").send().await.expect("an answer");
         assert_eq!(answer.status(), 405);
         assert_eq!(answer.headers().get("allow").map(|value| value.as_bytes()), Some(b"POST".as_slice()));
-        for path in ["/api/service/../audit/entries", "/api/service/%2e%2E/audit/entries", "//api/service/clients/x", "/api/service/clients/%00"] {
+        for path in [
+            "/api/service/../audit/entries",
+            "/api/service/%2e%2E/audit/entries",
+            "//api/service/clients/x",
+            "/api/service/clients/%00",
+        ] {
             let request = format!("GET {path} HTTP/1.1\r\nhost: crm\r\nconnection: close\r\n\r\n");
             let answer = raw(&system.gateway, request.as_bytes());
-            assert!(answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.1 404"),
+                "{path}: {answer}"
+            );
         }
         let overridden = caller
             .request(Method::GET, "/api/service/clients/ann@example.com")
@@ -193,13 +214,22 @@ async fn the_trail_is_read_by_those_who_may_and_changed_by_nobody() {
     for database in both() {
         let system = AllInOne::start(database).await;
         let caller = system.caller();
-        let read = |token: String| caller.request(Method::GET, "/api/audit/entries").bearer_auth(token).send();
+        let read =
+            |token: String| caller.request(Method::GET, "/api/audit/entries").bearer_auth(token).send();
         for role in ["support", "compliance"] {
-            assert_eq!(read(crate::calls::staff_token(role)).await.expect("an answer").status(), 403, "{role}");
+            assert_eq!(
+                read(crate::calls::staff_token(role)).await.expect("an answer").status(),
+                403,
+                "{role}"
+            );
         }
         assert_eq!(read(SERVICE_API_TOKEN.to_owned()).await.expect("an answer").status(), 401);
         for role in ["auditor", "admin"] {
-            assert_eq!(read(crate::calls::staff_token(role)).await.expect("an answer").status(), 200, "{role}");
+            assert_eq!(
+                read(crate::calls::staff_token(role)).await.expect("an answer").status(),
+                200,
+                "{role}"
+            );
         }
         for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::POST] {
             let change = caller

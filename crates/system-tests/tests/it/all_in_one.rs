@@ -4,15 +4,22 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use contract::clock::Clock;
+use contract::events::{Envelope, Reading, read};
+use contract::kyc::KycWords;
 use test_kit::database::both;
 
 use crate::calls::{Caller, registration, told};
-use crate::harness::{AllInOne, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, wait_for, wait_until_ready};
+use crate::harness::{
+    AllInOne, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, wait_for,
+    wait_until_ready,
+};
 
 /// Starts it with no setting but the address: as `cargo run` on a laptop.
 fn start_bare(data: &Path) -> (Running, String, Vec<String>) {
-    let (process, lines) =
-        Running::start(command("crm-bridge").arg("--data-dir").arg(data).env("LISTEN_ADDRESS", "127.0.0.1:0"));
+    let (process, lines) = Running::start(
+        command("crm-bridge").arg("--data-dir").arg(data).env("LISTEN_ADDRESS", "127.0.0.1:0"),
+    );
     let (address, printed) = address_line(&lines, &process);
     (process, address, printed)
 }
@@ -52,7 +59,7 @@ async fn a_secret_of_the_environment_wins_and_is_not_written() {
     );
     let (gateway, _) = address_line(&lines, &process);
     wait_until_ready(&gateway).await;
-    let (status, _) = told(Caller(gateway).webhook(&registration("1", "ann@example.com")).await).await;
+    let (status, _) = told(Caller::of(gateway).webhook(&registration("1", "ann@example.com")).await).await;
     assert_eq!(status, 200);
     let written = fs::read_to_string(data.path().join("secrets.env")).expect("made");
     assert!(!written.contains("WEBHOOK_SECRET="), "the environment's secret does not belong in the file");
@@ -74,7 +81,8 @@ async fn what_was_acknowledged_before_a_kill_is_applied_once_after_it() {
         let caller = system.caller();
         for number in 0..30 {
             let email = format!("{number}@example.com");
-            wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200).await;
+            wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200)
+                .await;
             let (_, record) = told(caller.client(&email).await).await;
             assert_eq!(record["version"], 1, "{record}");
         }
@@ -101,22 +109,25 @@ async fn nothing_of_the_corpus_is_refused_into_nothing() {
             let (status, answer) = told(system.caller().webhook(&body).await).await;
             let kept = status == 200 || answer["kept"] == true;
             assert!(kept && answer["eventId"].is_string(), "{}: {status} {answer}", path.display());
-            let text = String::from_utf8_lossy(&body);
-            if status == 200 && answer["status"] == "accepted" && text.contains("\"client.registered\"") {
-                applied(&system.caller(), &text).await;
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            if answer["status"] == "accepted" && name.starts_with("client_registered") {
+                applied(&system.caller(), &body).await;
             }
         }
     }
 }
 
 /// The client that a registration names can be read at once.
-async fn applied(caller: &Caller, body: &str) {
-    let event: serde_json::Value = serde_json::from_str(body.trim_start_matches('\u{feff}')).expect("JSON");
-    let data = &event["data"];
-    let Some(email) = data["email"].as_str().or_else(|| data["clientEmail"].as_str()) else { return };
+async fn applied(caller: &Caller, body: &[u8]) {
+    let Reading::Known(Envelope { event: Some(event), .. }) =
+        read(body, &KycWords::built_in(), Clock::system().now())
+    else {
+        panic!("accepted and unreadable: {}", String::from_utf8_lossy(body));
+    };
+    let Some(email) = event.identity().email else { return };
     let path: String = email.trim().bytes().map(|byte| format!("%{byte:02X}")).collect();
     let (status, record) = told(caller.client(&path).await).await;
-    assert_eq!(status, 200, "{body}: {record}");
+    assert_eq!(status, 200, "{email}: {record}");
 }
 
 /// The README's own words: its example body is the one in `examples/`, and the commands it names exist.
@@ -124,7 +135,15 @@ async fn applied(caller: &Caller, body: &str) {
 fn the_readme_says_what_is() {
     let readme = repository_file("README.md");
     assert!(readme.contains(&repository_file("examples/client.registered.json")), "the example body");
-    for words in ["webhook sign", "webhook send", "webhook diagnose", "secrets generate", "secrets check", "migrate", "staff token"] {
+    for words in [
+        "webhook sign",
+        "webhook send",
+        "webhook diagnose",
+        "secrets generate",
+        "secrets check",
+        "migrate",
+        "staff token",
+    ] {
         assert!(readme.contains(&format!("crm-bridge {words}")), "{words} is not in the README");
         let mut help = command("crm-bridge");
         help.args(words.split(' ')).arg("--help");

@@ -141,7 +141,12 @@ fn no_service_knows_another() {
     let metadata = metadata();
     for package in ours(&metadata).iter().filter(|package| SERVICES.contains(&package.name.as_str())) {
         for dependency in &package.dependencies {
-            assert!(!SERVICES.contains(&dependency.name.as_str()), "{} knows {}", package.name, dependency.name);
+            assert!(
+                !SERVICES.contains(&dependency.name.as_str()),
+                "{} knows {}",
+                package.name,
+                dependency.name
+            );
         }
     }
 }
@@ -183,7 +188,10 @@ fn actix_web_has_no_feature_that_changes_bodies_or_speaks_http2() {
     let actix = metadata.packages.iter().find(|package| package.name == "actix-web").expect("actix-web");
     let node = resolve.nodes.iter().find(|node| node.id == actix.id).expect("its node");
     for feature in &node.features {
-        assert!(!feature.starts_with("compress") && *feature != "http2", "actix-web has the feature {feature}");
+        assert!(
+            !feature.starts_with("compress") && *feature != "http2",
+            "actix-web has the feature {feature}"
+        );
     }
 }
 
@@ -192,9 +200,10 @@ fn every_licence_is_permissive() {
     let metadata = metadata();
     for package in shipped(&metadata) {
         let expression = package.license.as_deref().unwrap_or("none stated").replace('/', " OR ");
-        let permissive = expression.replace(['(', ')'], "").split(" OR ").any(|alternative| {
-            alternative.split(" AND ").all(|licence| LICENCES.contains(&licence.trim()))
-        });
+        let permissive = expression
+            .replace(['(', ')'], "")
+            .split(" OR ")
+            .any(|alternative| alternative.split(" AND ").all(|licence| LICENCES.contains(&licence.trim())));
         assert!(permissive, "{} {} is under {expression}", package.name, package.version);
     }
 }

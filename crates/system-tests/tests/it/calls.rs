@@ -1,18 +1,28 @@
 //! What callers of the system say: signed webhooks, service-API calls, reads of the trail.
 
+use auth::jwt::Signer;
+use auth::keyring::KeyRing;
 use auth::secret::Secret;
+use contract::clock::Clock;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::harness::{JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client, command, run, wait_for};
+use crate::harness::{JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client, wait_for};
 
-/// A system to talk to, by its gateway's address.
+/// Somebody who talks to a system, at its gateway's address.
 #[derive(Clone)]
-pub(crate) struct Caller(pub(crate) String);
+pub(crate) struct Caller {
+    base: String,
+    http: reqwest::Client,
+}
 
 impl Caller {
+    pub(crate) fn of(base: impl Into<String>) -> Self {
+        Self { base: base.into(), http: client() }
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        client().request(method, format!("{}{path}", self.0))
+        self.http.request(method, format!("{}{path}", self.base))
     }
 
     /// Sends a body under a valid signature.
@@ -85,10 +95,10 @@ pub(crate) fn registration(client_id: &str, email: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A staff JWT by `crm-bridge staff token`.
+/// A staff JWT, as another part of the CRM signs it.
 pub(crate) fn staff_token(role: &str) -> String {
-    let arguments = ["staff", "token", "--email", "auditor@example.com", "--role", role];
-    let output = run(command("crm-bridge").env("JWT_SECRET", JWT_SECRET).args(arguments));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    let ring = KeyRing::new(Secret::new(JWT_SECRET), Vec::new());
+    let expires = Clock::system().now().as_seconds() + 3600;
+    let claims = json!({"sub": "7", "email": "auditor@example.com", "role": role, "exp": expires});
+    Signer::new(ring).sign(&claims).expect("an object")
 }

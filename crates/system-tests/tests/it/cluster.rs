@@ -65,7 +65,9 @@ impl Cluster {
     fn command(&self, service: &'static str) -> Command {
         let database = match self.database.backend() {
             Backend::Postgres => self.database.url_text("whole"),
-            Backend::Sqlite => format!("sqlite:{}", self.data.path().join(format!("{service}.sqlite")).display()),
+            Backend::Sqlite => {
+                format!("sqlite:{}", self.data.path().join(format!("{service}.sqlite")).display())
+            }
         };
         let mut command = command(service);
         command

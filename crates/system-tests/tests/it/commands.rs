@@ -7,7 +7,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use test_kit::database::{postgres, sqlite};
 
-use crate::harness::{AllInOne, JWT_SECRET, SECRETS, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, run};
+use crate::harness::{
+    AllInOne, JWT_SECRET, SECRETS, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, run,
+};
 
 const BODY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/client.registered.json");
 
@@ -30,7 +32,10 @@ fn json(output: &Output) -> Value {
 fn sign_makes_what_openssl_makes() {
     let body = fs::read(BODY).expect("the example");
     let expected = openssl_signature(WEBHOOK_SECRET, &body);
-    assert_eq!(text(&run(crm_bridge(&["webhook", "sign", BODY]).env("WEBHOOK_SECRET", WEBHOOK_SECRET))), expected);
+    assert_eq!(
+        text(&run(crm_bridge(&["webhook", "sign", BODY]).env("WEBHOOK_SECRET", WEBHOOK_SECRET))),
+        expected
+    );
     let mut from_input = crm_bridge(&["webhook", "sign", "-", "--json"]);
     let mut child = from_input
         .env("WEBHOOK_SECRET", WEBHOOK_SECRET)
@@ -49,7 +54,8 @@ fn what_is_missing_is_named() {
     let output = run(&mut crm_bridge(&["webhook", "sign", BODY]));
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("WEBHOOK_SECRET is not set"));
-    let output = run(crm_bridge(&["webhook", "sign", "/nonexistent/body"]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
+    let output =
+        run(crm_bridge(&["webhook", "sign", "/nonexistent/body"]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nonexistent/body"));
 }
 
@@ -66,10 +72,13 @@ async fn send_says_what_came_back() {
     let said = json(&first);
     assert_eq!((&said["status"], &said["body"]["status"]), (&200.into(), &"accepted".into()), "{said}");
     assert!(text(&send(&[])).starts_with("200 {\"eventId\""));
-    let refused = run(crm_bridge(&["webhook", "send", BODY, "--url", &system.gateway]).env("WEBHOOK_SECRET", JWT_SECRET));
+    let refused =
+        run(crm_bridge(&["webhook", "send", BODY, "--url", &system.gateway])
+            .env("WEBHOOK_SECRET", JWT_SECRET));
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused).starts_with("401"), "{}", text(&refused));
-    let nobody = run(crm_bridge(&["webhook", "send", BODY, "--url", "http://127.0.0.1:9"]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
+    let nobody = run(crm_bridge(&["webhook", "send", BODY, "--url", "http://127.0.0.1:9"])
+        .env("WEBHOOK_SECRET", WEBHOOK_SECRET));
     assert_eq!(nobody.status.code(), Some(2));
 }
 
@@ -79,7 +88,8 @@ fn diagnose_names_the_mistake() {
     let line = [&body[..], b"\n"].concat();
     let diagnose = |signature: &str| {
         let mut command = crm_bridge(&["webhook", "diagnose", BODY, "--signature", signature, "--json"]);
-        let output = run(command.env("WEBHOOK_SECRET", WEBHOOK_SECRET).env("SERVICE_API_TOKEN", SERVICE_API_TOKEN));
+        let output =
+            run(command.env("WEBHOOK_SECRET", WEBHOOK_SECRET).env("SERVICE_API_TOKEN", SERVICE_API_TOKEN));
         (output.status.code(), json(&output))
     };
     let (code, said) = diagnose(&openssl_signature(WEBHOOK_SECRET, &line));
@@ -105,7 +115,9 @@ fn generated_secrets_pass_the_check() {
     let lines = fs::read_to_string(&file).expect("made");
     let values: Vec<_> = lines.lines().filter_map(|line| line.split_once('=')).collect();
     assert_eq!(values.len(), 5);
-    let good = run(crm_bridge(&["secrets", "check", "--json"]).envs(values.iter().copied()).env("ENVIRONMENT", "production"));
+    let good = run(crm_bridge(&["secrets", "check", "--json"])
+        .envs(values.iter().copied())
+        .env("ENVIRONMENT", "production"));
     assert!(good.status.success(), "{}", text(&good));
     assert_eq!(json(&good)["good"], true);
     assert!(!values.iter().any(|(_, value)| text(&good).contains(value)), "a value is shown");
@@ -120,7 +132,11 @@ fn unfit_secrets_are_named_and_never_shown() {
         assert!(value.len() < 4 || !said.contains(value.trim()), "{said}");
         (output.status.code(), said)
     };
-    for (value, mode) in [(" padded-padded-padded-padded-padded-padded", "development"), ("hunter2hunter2", "production"), (JWT_SECRET, "development")] {
+    for (value, mode) in [
+        (" padded-padded-padded-padded-padded-padded", "development"),
+        ("hunter2hunter2", "production"),
+        (JWT_SECRET, "development"),
+    ] {
         let (code, said) = check("SSO_SECRET", value, mode);
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains("SSO_SECRET"), "{said}");
@@ -128,6 +144,20 @@ fn unfit_secrets_are_named_and_never_shown() {
     let (code, said) = check("SSO_SECRET", "hunter2hunter2", "development");
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("weak"), "{said}");
+}
+
+#[tokio::test]
+async fn a_staff_token_opens_what_its_role_may() {
+    let system = AllInOne::start(sqlite()).await;
+    for (role, expected) in [("auditor", 200), ("admin", 200), ("support", 403)] {
+        let arguments =
+            ["staff", "token", "--email", "ann@example.com", "--role", role, "--minutes", "5", "--json"];
+        let said = json(&run(crm_bridge(&arguments).env("JWT_SECRET", JWT_SECRET)));
+        assert_eq!(said["expiresIn"], 300);
+        let token = said["token"].as_str().expect("a token");
+        let read = system.caller().request(reqwest::Method::GET, "/api/audit/entries").bearer_auth(token);
+        assert_eq!(read.send().await.expect("an answer").status(), expected, "{role}");
+    }
 }
 
 #[test]
@@ -144,5 +174,11 @@ fn migrate_says_what_it_did() {
     let after = migrate(&["--check"]);
     assert_eq!((after.status.code(), &json(&after)["current"]), (Some(0), &true.into()));
     let again = migrate(&[]);
-    assert!(json(&again)["services"].as_array().expect("services").iter().all(|one| one["ran"] == serde_json::json!([])));
+    assert!(
+        json(&again)["services"]
+            .as_array()
+            .expect("services")
+            .iter()
+            .all(|one| one["ran"] == serde_json::json!([]))
+    );
 }

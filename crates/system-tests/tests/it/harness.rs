@@ -152,7 +152,7 @@ impl AllInOne {
 
     /// Somebody who calls it.
     pub(crate) fn caller(&self) -> Caller {
-        Caller(self.gateway.clone())
+        Caller::of(self.gateway.clone())
     }
 }
 

@@ -9,12 +9,13 @@ use crate::harness::{wait_for, wait_until_ready};
 #[tokio::test]
 async fn an_event_stored_before_a_kill_is_applied_once_after_it() {
     let mut cluster = Cluster::start(postgres()).await;
-    let caller = Caller(cluster.url("gateway"));
+    let caller = Caller::of(cluster.url("gateway"));
     // With service-api away, an acknowledged event is stored and can't be applied.
     cluster.kill("service-api");
     for number in 0..20 {
         let (status, answer) =
-            told(caller.webhook(&registration(&number.to_string(), &format!("{number}@example.com"))).await).await;
+            told(caller.webhook(&registration(&number.to_string(), &format!("{number}@example.com"))).await)
+                .await;
         assert_eq!((status, answer["status"].as_str()), (200, Some("accepted")), "{answer}");
     }
     cluster.kill("webhook-ingest");
@@ -24,7 +25,8 @@ async fn an_event_stored_before_a_kill_is_applied_once_after_it() {
     wait_until_ready(&cluster.url("service-api")).await;
     for number in 0..20 {
         let email = format!("{number}@example.com");
-        wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200).await;
+        wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200)
+            .await;
         let (_, record) = told(caller.client(&email).await).await;
         assert_eq!(record["version"], 1, "applied once: {record}");
     }
@@ -38,7 +40,7 @@ async fn an_event_stored_before_a_kill_is_applied_once_after_it() {
 #[tokio::test]
 async fn a_kill_in_the_middle_of_applying_applies_each_event_once() {
     let mut cluster = Cluster::start(postgres()).await;
-    let caller = Caller(cluster.url("gateway"));
+    let caller = Caller::of(cluster.url("gateway"));
     for round in 0..3 {
         let mut sent = Vec::new();
         for number in 0..40 {
@@ -52,7 +54,8 @@ async fn a_kill_in_the_middle_of_applying_applies_each_event_once() {
         cluster.launch(victim);
         wait_until_ready(&cluster.url(victim)).await;
         for email in sent {
-            wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200).await;
+            wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200)
+                .await;
             let (_, record) = told(caller.client(&email).await).await;
             assert_eq!(record["version"], 1, "applied once: {record}");
         }
@@ -78,9 +81,10 @@ async fn a_kill_in_the_middle_of_applying_applies_each_event_once() {
 async fn a_database_that_goes_away_is_503_and_then_forgotten() {
     let server = Server::start();
     let cluster = Cluster::start(postgres_on(server.url())).await;
-    let caller = Caller(cluster.url("gateway"));
+    let caller = Caller::of(cluster.url("gateway"));
     assert_eq!(caller.webhook(&registration("1", "before@example.com")).await.status(), 200);
-    wait_for("the first to be applied", async || caller.client("before@example.com").await.status() == 200).await;
+    wait_for("the first to be applied", async || caller.client("before@example.com").await.status() == 200)
+        .await;
     server.stop();
     let webhook = caller.webhook(&registration("2", "during@example.com")).await;
     let read = caller.client("before@example.com").await;

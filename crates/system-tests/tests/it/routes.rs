@@ -51,7 +51,10 @@ fn every_route_is_listed_with_who_may_and_what_the_trail_says() {
             };
             let access = match route.access() {
                 Access::Staff(roles) => {
-                    format!("staff: {}", roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", "))
+                    format!(
+                        "staff: {}",
+                        roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+                    )
                 }
                 other => format!("{other:?}").to_lowercase(),
             };
@@ -67,7 +70,11 @@ fn whoever_is_quiet_says_why() {
     for (service, table) in tables() {
         for route in &table {
             if let Audit::Quiet(reason) = route.audit() {
-                assert!(reason.split(' ').count() >= 4, "{service} {}: {reason:?} is no reason", route.path());
+                assert!(
+                    reason.split(' ').count() >= 4,
+                    "{service} {}: {reason:?} is no reason",
+                    route.path()
+                );
             }
         }
     }
@@ -119,7 +126,12 @@ fn too_weak(access: Access) -> Vec<(Shown, u16)> {
         }
         Access::Internal => {
             let elsewhere = internal_token("gateway", "somewhere-else");
-            vec![(None, 401), (internal("not-a-token"), 401), (internal(&elsewhere), 401), (bearer(&admin), 401)]
+            vec![
+                (None, 401),
+                (internal("not-a-token"), 401),
+                (internal(&elsewhere), 401),
+                (bearer(&admin), 401),
+            ]
         }
     }
 }

@@ -9,7 +9,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const LONGEST_FILE: usize = 400;
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("an entry").path()) {
+    for entry in fs::read_dir(folder).expect("a readable folder").map(|entry| entry.expect("an entry").path())
+    {
         if entry.is_dir() {
             rust_files(&entry, found);
         } else if entry.extension().is_some_and(|extension| extension == "rs") {
@@ -21,7 +22,9 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Every file of product code: the `src` of each crate but those that exist for tests.
 fn product_files() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for krate in fs::read_dir(Path::new(ROOT).join("crates")).expect("crates/").map(|k| k.expect("a crate").path()) {
+    for krate in
+        fs::read_dir(Path::new(ROOT).join("crates")).expect("crates/").map(|k| k.expect("a crate").path())
+    {
         let for_tests = ["test-kit", "system-tests"].iter().any(|name| krate.ends_with(name));
         if !for_tests {
             rust_files(&krate.join("src"), &mut found);
@@ -68,7 +71,8 @@ fn every_module_says_what_it_is_for() {
 #[test]
 fn nothing_unfinished_ships() {
     // Split so that this file does not find itself.
-    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["X", "XX"].concat(), ["#[ign", "ore"].concat()];
+    let marks =
+        [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["X", "XX"].concat(), ["#[ign", "ore"].concat()];
     for (path, text) in product_files() {
         for mark in &marks {
             assert!(!text.contains(mark.as_str()), "{} has {mark}", path.display());
@@ -78,7 +82,19 @@ fn nothing_unfinished_ships() {
 
 #[test]
 fn services_have_the_same_inner_shape() {
-    let known = ["main.rs", "lib.rs", "config.rs", "state.rs", "routes.rs", "error.rs", "schema.rs", "handlers", "domain", "db", "jobs"];
+    let known = [
+        "main.rs",
+        "lib.rs",
+        "config.rs",
+        "state.rs",
+        "routes.rs",
+        "error.rs",
+        "schema.rs",
+        "handlers",
+        "domain",
+        "db",
+        "jobs",
+    ];
     for service in ["webhook-ingest", "service-api", "audit-log"] {
         let source = Path::new(ROOT).join("crates").join(service).join("src");
         for entry in fs::read_dir(&source).expect("src") {

@@ -25,7 +25,9 @@ fn node_signed(body: &Value) -> (String, String) {
         const text = JSON.stringify(body);
         console.log(createHmac('sha256', process.env.WEBHOOK_SECRET).update(text).digest('hex'));
         process.stdout.write(text);";
-    let output = run(Command::new("node").args(["-e", script, &body.to_string()]).env("WEBHOOK_SECRET", WEBHOOK_SECRET));
+    let output = run(Command::new("node")
+        .args(["-e", script, &body.to_string()])
+        .env("WEBHOOK_SECRET", WEBHOOK_SECRET));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let (signature, body) = text.split_once('\n').expect("two lines");
@@ -81,7 +83,8 @@ async fn a_webhook_signed_by_node_is_accepted_as_it_is() {
         let (status, answer) = curl(&[&url, "-H", &header, "--data-binary", &body]);
         assert_eq!((status, answer["status"].as_str()), (200, Some("accepted")), "{answer}");
         let record_url = format!("{}/api/service/clients/zo%C3%AB@example.com", system.gateway);
-        let (status, record) = curl(&[&record_url, "-H", &format!("Authorization: Bearer {SERVICE_API_TOKEN}")]);
+        let (status, record) =
+            curl(&[&record_url, "-H", &format!("Authorization: Bearer {SERVICE_API_TOKEN}")]);
         assert_eq!((status, record["clientId"].as_str()), (200, Some("7")), "{record}");
         assert_eq!(record["firstName"], "Zoë \u{1F600}");
     }
@@ -100,7 +103,10 @@ async fn the_trail_says_what_was_wrong_with_a_signature() {
         assert_eq!((status, problem["code"].as_str()), (401, Some("signature_mismatch")), "{problem}");
         assert!(problem.get("hint").is_none(), "the hint is for staff, not for the sender: {problem}");
 
-        wait_for("the refusal on the trail", async || !system.caller().trail("outcome=refused").await.is_empty()).await;
+        wait_for("the refusal on the trail", async || {
+            !system.caller().trail("outcome=refused").await.is_empty()
+        })
+        .await;
         let refused = system.caller().trail("outcome=refused").await;
         let text = refused[0].to_string();
         assert!(text.contains("body_plus_newline"), "{text}");

@@ -47,7 +47,9 @@ pub(crate) fn store(conn: &mut Conn, submissions: &[Submission], random: &Random
                 delivery.event_id
             }
             Claim::Same(first) => first,
-            Claim::Other => return Err(DbError::broken("two deliveries share a digest of their key and facts")),
+            Claim::Other => {
+                return Err(DbError::broken("two deliveries share a digest of their key and facts"));
+            }
         };
         settled.push(Settled { verdict: verdict(delivery, reuse, claim), event_id });
     }
@@ -69,7 +71,10 @@ enum Claim {
 
 /// Takes the keys for the first delivery of each, and compares all others with the one that has the key: with an earlier one of
 /// the same list too.
-fn claim<'a>(conn: &mut Conn, deliveries: impl Iterator<Item = (&'a str, &'a Delivery)>) -> DbResult<Vec<Claim>> {
+fn claim<'a>(
+    conn: &mut Conn,
+    deliveries: impl Iterator<Item = (&'a str, &'a Delivery)>,
+) -> DbResult<Vec<Claim>> {
     let deliveries: Vec<_> = deliveries.collect();
     let mut firsts: BTreeMap<&str, &Delivery> = BTreeMap::new();
     for (key, delivery) in &deliveries {
@@ -89,9 +94,9 @@ fn claim<'a>(conn: &mut Conn, deliveries: impl Iterator<Item = (&'a str, &'a Del
     deliveries
         .iter()
         .map(|(key, delivery)| match (holders.get(*key), firsts.get(key)) {
-            (Some(holder), _) if holder.facts == delivery.facts => {
-                Ok(Claim::Same(holder.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?))
-            }
+            (Some(holder), _) if holder.facts == delivery.facts => Ok(Claim::Same(
+                holder.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?,
+            )),
             (Some(_), _) => Ok(Claim::Other),
             (None, Some(first)) if first.event_id == delivery.event_id => Ok(Claim::New),
             (None, Some(first)) if first.facts == delivery.facts => Ok(Claim::Same(first.event_id)),
@@ -167,8 +172,11 @@ mod tests {
         let signature = webhook::sign(&secret, body.as_bytes());
         let ring = KeyRing::new(secret, Vec::new());
         let body = webhook::verify(&ring, [signature.as_bytes()], body.to_owned().into()).expect("signed");
-        let receipt =
-            Receipt { source: "site".to_owned(), signed: Signed { body, message_id: None }, received_at: NOW };
+        let receipt = Receipt {
+            source: "site".to_owned(),
+            signed: Signed { body, message_id: None },
+            received_at: NOW,
+        };
         let entry = Entry {
             id: EntryId::new(NOW, random.bytes()),
             time: NOW,
@@ -194,7 +202,9 @@ mod tests {
 
     fn body(run: usize, (id, readable, facts): Said) -> String {
         let email = if readable { format!("c{facts}@example.com") } else { String::new() };
-        format!(r#"{{"id":"{run}-{id}","event":"client.registered","data":{{"email":"{email}","facts":{facts}}}}}"#)
+        format!(
+            r#"{{"id":"{run}-{id}","event":"client.registered","data":{{"email":"{email}","facts":{facts}}}}}"#
+        )
     }
 
     /// What must be decided, and which delivery the answer must name, looking at one delivery after the other.
@@ -233,7 +243,11 @@ mod tests {
             runtime.block_on(crate::MIGRATIONS.run(&database)).expect("the migrations run");
             let said = (0..3_u8, prop::bool::weighted(0.8), 0..3_u8);
             let plan = prop::collection::vec(prop::collection::vec(said, 1..6), 1..5);
-            let mut runner = TestRunner::new(ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() });
+            let mut runner = TestRunner::new(ProptestConfig {
+                cases: 60,
+                failure_persistence: None,
+                ..Default::default()
+            });
             // The runner takes a closure that it may call often, on one thread.
             let run = std::cell::RefCell::new(&mut run);
             let outcome = runner.run(&plan, |batches| {
@@ -241,7 +255,8 @@ mod tests {
                 let (run, random) = (**run.borrow(), Random::system());
                 let (mut ids, mut decided) = (Vec::new(), Vec::new());
                 for batch in &batches {
-                    let submissions: Vec<_> = batch.iter().map(|said| submission(&body(run, *said), &random)).collect();
+                    let submissions: Vec<_> =
+                        batch.iter().map(|said| submission(&body(run, *said), &random)).collect();
                     ids.extend(submissions.iter().map(|submission| submission.delivery.event_id));
                     let random = random.clone();
                     let settled = database.write(move |conn| store(conn, &submissions, &random));
@@ -250,7 +265,10 @@ mod tests {
                 let all: Vec<Said> = batches.concat();
                 let expected = expected(&all);
                 for (settled, (verdict, named)) in decided.iter().zip(&expected) {
-                    prop_assert_eq!((word(&settled.verdict), Some(&settled.event_id)), (*verdict, ids.get(*named)));
+                    prop_assert_eq!(
+                        (word(&settled.verdict), Some(&settled.event_id)),
+                        (*verdict, ids.get(*named))
+                    );
                 }
                 prop_assert_eq!(decided.len(), all.len());
                 Ok(())

@@ -36,7 +36,9 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_limit_and_never_leave_their_half() {
         let random = Random::seeded(7);
-        for (failures, scheduled) in [(0, 100), (1, 100), (2, 200), (3, 400), (6, 3_200), (7, 5_000), (u32::MAX, 5_000)] {
+        for (failures, scheduled) in
+            [(0, 100), (1, 100), (2, 200), (3, 400), (6, 3_200), (7, 5_000), (u32::MAX, 5_000)]
+        {
             let scheduled = Duration::from_millis(scheduled);
             for _ in 0..50 {
                 let wait = UPSTREAM.after(failures, &random);

@@ -94,14 +94,17 @@ impl Delivery {
         let event_id = EventId::new(receipt.received_at, random.bytes());
         match events::read(receipt.signed.body.bytes(), kyc_words, receipt.received_at) {
             Reading::Known(envelope) => Self::readable(receipt, event_id, envelope, Standing::Pending),
-            Reading::Unrecognized(envelope) => Self::readable(receipt, event_id, envelope, Standing::Unrecognized),
+            Reading::Unrecognized(envelope) => {
+                Self::readable(receipt, event_id, envelope, Standing::Unrecognized)
+            }
             Reading::Unreadable(unreadable) => Self::held(receipt, event_id, unreadable),
         }
     }
 
     fn readable(receipt: Receipt, event_id: EventId, envelope: Envelope, standing: Standing) -> Self {
         let identity = envelope.event.as_ref().map(Event::identity);
-        let (client_id, email) = identity.map_or((None, None), |identity| (identity.client_id, identity.email));
+        let (client_id, email) =
+            identity.map_or((None, None), |identity| (identity.client_id, identity.email));
         let email = email.as_deref().and_then(EmailKey::of);
         let key = readable_key(&receipt, envelope.id.as_deref());
         let facts = sha256(&envelope.facts);
@@ -222,7 +225,11 @@ mod tests {
         let body = webhook::verify(&ring, [signature.as_bytes()], body.to_owned().into()).expect("signed");
         let signed = Signed { body, message_id: message_id.map(str::to_owned) };
         let received_at = Timestamp::from_micros(1_790_000_000_000_000);
-        Delivery::read(Receipt { source: source.to_owned(), signed, received_at }, &KycWords::built_in(), &Random::seeded(1))
+        Delivery::read(
+            Receipt { source: source.to_owned(), signed, received_at },
+            &KycWords::built_in(),
+            &Random::seeded(1),
+        )
     }
 
     const REGISTERED: &str = r#"{"id":"7","event":"client.registered","data":{"email":"a@example.com"}}"#;
@@ -232,7 +239,11 @@ mod tests {
         let kind = |delivery: &Delivery| delivery.key.split(':').nth(1).map(str::to_owned);
         assert_eq!(read("site", None, REGISTERED).key, "site:i:7");
         assert_eq!(read("site", Some("msg_1"), REGISTERED).key, "site:w:msg_1");
-        assert_eq!(read("acme", None, &REGISTERED.replace("\"7\"", "7")).key, "acme:i:7", "a number as an id");
+        assert_eq!(
+            read("acme", None, &REGISTERED.replace("\"7\"", "7")).key,
+            "acme:i:7",
+            "a number as an id"
+        );
         assert_eq!(kind(&read("site", None, &REGISTERED.replace(r#""id":"7","#, ""))).as_deref(), Some("b"));
         assert_eq!(kind(&read("site", None, "not JSON")).as_deref(), Some("h"));
         assert_eq!(kind(&read("site", Some("msg_1"), "not JSON")).as_deref(), Some("h"));

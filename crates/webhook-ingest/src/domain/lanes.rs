@@ -30,7 +30,11 @@ pub fn lane_of(source: &str, client_id: Option<&str>, email: Option<&EmailKey>) 
 #[must_use]
 pub fn email_column(key: &EmailKey) -> String {
     let key = key.as_str();
-    if key.len() <= LONGEST_EMAIL_KEY { key.to_owned() } else { format!("sha256:{}", super::hex(&sha256(key.as_bytes()))) }
+    if key.len() <= LONGEST_EMAIL_KEY {
+        key.to_owned()
+    } else {
+        format!("sha256:{}", super::hex(&sha256(key.as_bytes())))
+    }
 }
 
 #[cfg(test)]
@@ -42,8 +46,13 @@ mod tests {
     #[test]
     fn a_client_has_one_lane_and_clients_are_spread_over_all_of_them() {
         let email = EmailKey::of("ada@example.com").expect("an address");
-        assert_eq!(lane_of("site", Some("c1"), Some(&email)), lane_of("site", Some("c1"), None), "clientId decides");
-        let lanes: BTreeSet<i32> = (0..500).map(|id| lane_of("site", Some(&format!("c{id}")), None)).collect();
+        assert_eq!(
+            lane_of("site", Some("c1"), Some(&email)),
+            lane_of("site", Some("c1"), None),
+            "clientId decides"
+        );
+        let lanes: BTreeSet<i32> =
+            (0..500).map(|id| lane_of("site", Some(&format!("c{id}")), None)).collect();
         assert_eq!(lanes, (0..LANES).collect());
         // Stored rows mean these numbers: they must not change.
         assert_eq!((lane_of("site", Some("c1"), None), lane_of("site", None, Some(&email))), (8, 15));
@@ -53,7 +62,8 @@ mod tests {
     fn what_is_too_long_to_be_indexed_is_stored_as_a_digest() {
         let short = EmailKey::of("ada@example.com").expect("an address");
         assert_eq!(email_column(&short), "ada@example.com");
-        let long = |last: char| EmailKey::of(&format!("{}{last}@example.com", "€".repeat(200))).expect("an address");
+        let long =
+            |last: char| EmailKey::of(&format!("{}{last}@example.com", "€".repeat(200))).expect("an address");
         let column = email_column(&long('a'));
         assert!(column.starts_with("sha256:") && column.len() == 71, "{column}");
         assert_eq!(column, email_column(&long('A')));

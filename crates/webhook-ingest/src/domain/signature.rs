@@ -83,12 +83,19 @@ impl Shown<'_> {
     ///
     /// # Errors
     /// [`Fault`]; also if the source is unknown.
-    pub fn verify(&self, secrets: &Secrets, source: &str, body: Bytes, now: Timestamp) -> Result<Signed, Fault> {
+    pub fn verify(
+        &self,
+        secrets: &Secrets,
+        source: &str,
+        body: Bytes,
+        now: Timestamp,
+    ) -> Result<Signed, Fault> {
         let ring = secrets.sources.get(source).ok_or(Fault::Own(SignatureError::Missing))?;
         match &secrets.standard {
             Some(standard) if source == SITE && self.is_standard() => {
                 let headers = self.standard().ok_or(Fault::Standard(StandardError::Malformed))?;
-                let body = standard_webhooks::verify(standard, headers, body, now).map_err(Fault::Standard)?;
+                let body =
+                    standard_webhooks::verify(standard, headers, body, now).map_err(Fault::Standard)?;
                 Ok(Signed { body, message_id: Some(headers.id.to_owned()) })
             }
             _ => {
@@ -112,7 +119,8 @@ impl Shown<'_> {
 
     /// Are all three headers of Standard Webhooks there, and ours not?
     fn is_standard(&self) -> bool {
-        self.own.is_empty() && [&self.id, &self.timestamp, &self.signature].iter().all(|values| !values.is_empty())
+        self.own.is_empty()
+            && [&self.id, &self.timestamp, &self.signature].iter().all(|values| !values.is_empty())
     }
 
     /// The three headers, each of which must be there once, as text.
@@ -132,5 +140,9 @@ fn one<'a>(values: &[&'a [u8]]) -> Option<&'a str> {
 /// The setting that holds a source's secret.
 #[must_use]
 pub fn setting_of(source: &str) -> String {
-    if source == SITE { "WEBHOOK_SECRET".to_owned() } else { format!("WEBHOOK_SECRET_{}", source.to_ascii_uppercase()) }
+    if source == SITE {
+        "WEBHOOK_SECRET".to_owned()
+    } else {
+        format!("WEBHOOK_SECRET_{}", source.to_ascii_uppercase())
+    }
 }

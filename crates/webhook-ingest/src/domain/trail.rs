@@ -40,10 +40,17 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
         entry.details.insert("eventType".to_owned(), open(event_type));
     }
     let listed = |places: Vec<(&str, &str)>| {
-        Value::List(places.iter().take(MOST_LISTED).map(|(pointer, code)| open(&format!("{code} {pointer}"))).collect())
+        Value::List(
+            places
+                .iter()
+                .take(MOST_LISTED)
+                .map(|(pointer, code)| open(&format!("{code} {pointer}")))
+                .collect(),
+        )
     };
     if !delivery.warnings.is_empty() {
-        let places = delivery.warnings.iter().map(|warning| (warning.pointer.as_str(), warning.code.as_str()));
+        let places =
+            delivery.warnings.iter().map(|warning| (warning.pointer.as_str(), warning.code.as_str()));
         entry.details.insert("warnings".to_owned(), listed(places.collect()));
     }
     if let Verdict::Held(refusal) = &settled.verdict {
@@ -56,7 +63,13 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
 /// The entry of an acknowledged event that was refused when it was to be applied. `None` for any other fate: what was applied is
 /// on the trail by service-api's own entry, and what is tried again is not over.
 #[must_use]
-pub fn dead_lettered(id: EntryId, event_id: &str, source: &str, fate: &Fate, now: Timestamp) -> Option<Entry> {
+pub fn dead_lettered(
+    id: EntryId,
+    event_id: &str,
+    source: &str,
+    fate: &Fate,
+    now: Timestamp,
+) -> Option<Entry> {
     let Fate::Resolved { state: State::DeadLettered, reason } = fate else {
         return None;
     };

@@ -89,7 +89,9 @@ fn explain(
 ) {
     let audit = caller.audit();
     audit.claim(trail::platform(source));
-    if SignatureError::from(fault) != SignatureError::Mismatch || !state.looks.allow(source, state.clock.now()) {
+    if SignatureError::from(fault) != SignatureError::Mismatch
+        || !state.looks.allow(source, state.clock.now())
+    {
         return;
     }
     let (word, sentence) = match fault {

@@ -153,8 +153,7 @@ impl Lane {
     /// The oldest due rows, as many as one call may carry.
     async fn due(&self) -> Result<Vec<Due>, DbError> {
         let (lane, now, most) = (self.number, UtcTime::of(self.state.clock.now()), self.most);
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut rows = self.state.database.read(move |conn| inbox::due(conn, lane, now, limit)).await?;
+        let mut rows = self.state.database.read(move |conn| inbox::due(conn, lane, now, most)).await?;
         let mut bytes = 0;
         let fitting = rows.iter().take_while(|row| {
             bytes += row.body.len();
@@ -168,7 +167,9 @@ impl Lane {
     /// Reads the raw body again, by the mapping of today: what was stored beside it is only what it read as then. `None` if it is
     /// no longer an event with effects.
     fn read(&self, row: &Due) -> Option<ApplyEvent> {
-        let Reading::Known(envelope) = events::read(&row.body, &self.state.kyc_words, Timestamp::from(row.received_at.0)) else {
+        let Reading::Known(envelope) =
+            events::read(&row.body, &self.state.kyc_words, Timestamp::from(row.received_at.0))
+        else {
             return None;
         };
         Some(ApplyEvent {
@@ -186,7 +187,8 @@ impl Lane {
     async fn call(&self, events: &[(ApplyEvent, &Due)]) -> Result<HashMap<EventId, ApplyVerdict>, CallError> {
         let batch = ApplyBatch { events: events.iter().map(|(event, _)| event.clone()).collect() };
         let context = RequestContext::fresh(&self.state.clock, &self.state.random);
-        let answer: ApplyVerdicts = self.state.service_api.post_json(&context, APPLY, &batch, CALL_TIMEOUT).await?;
+        let answer: ApplyVerdicts =
+            self.state.service_api.post_json(&context, APPLY, &batch, CALL_TIMEOUT).await?;
         Ok(answer.verdicts.into_iter().map(|verdict| (verdict.event_id, verdict)).collect())
     }
 
@@ -194,7 +196,8 @@ impl Lane {
     /// over.
     async fn commit(&self, lease: &Lease, fates: &[(&Due, Fate)], now: Timestamp) -> Result<bool, DbError> {
         let marks: Vec<(i64, Fate)> = fates.iter().map(|(row, fate)| (row.intake, fate.clone())).collect();
-        let entries: Vec<Sealed> = fates.iter().filter_map(|(row, fate)| self.entry(row, fate, now)).collect();
+        let entries: Vec<Sealed> =
+            fates.iter().filter_map(|(row, fate)| self.entry(row, fate, now)).collect();
         let lease = lease.clone();
         let written = self.state.database.write(move |conn| {
             if !lease::holds(conn, &lease)? {

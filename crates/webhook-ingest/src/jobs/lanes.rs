@@ -59,12 +59,7 @@ pub(super) async fn run(state: Arc<State>, shutdown: Shutdown) {
 }
 
 /// Runs a lane's task, and runs it anew should it ever panic: a leased lane must not stand still.
-async fn supervise(
-    state: Arc<State>,
-    lane: i32,
-    lease: watch::Receiver<Option<Lease>>,
-    shutdown: Shutdown,
-) {
+async fn supervise(state: Arc<State>, lane: i32, lease: watch::Receiver<Option<Lease>>, shutdown: Shutdown) {
     loop {
         let task = tokio::spawn(apply::run(Arc::clone(&state), lane, lease.clone(), shutdown.clone()));
         let Err(error) = task.await else { return };
@@ -131,8 +126,10 @@ fn keep_once(
 async fn give_back(state: &State, leases: &Leases) {
     let held: Vec<Lease> = leases.iter().filter_map(|lease| lease.borrow().clone()).collect();
     let now = state.clock.now().into();
-    let given_back =
-        state.database.write(move |conn| held.iter().try_for_each(|lease| lease::release(conn, lease, now))).await;
+    let given_back = state
+        .database
+        .write(move |conn| held.iter().try_for_each(|lease| lease::release(conn, lease, now)))
+        .await;
     if let Err(error) = given_back {
         tracing::warn!(%error, "the lanes' leases were not given back; they end by themselves");
     }

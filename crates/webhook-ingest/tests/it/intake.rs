@@ -54,8 +54,14 @@ async fn a_delivery_is_stored_whole_and_its_repeat_is_a_duplicate() {
         let row = &rows[0];
         assert_eq!((row.event_id.as_str(), row.source.as_str()), (event_id.as_str(), "site"));
         assert_eq!((row.state.as_str(), row.event_type.as_deref()), ("pending", Some("client.registered")));
-        assert_eq!((row.email_key.as_deref(), row.client_id.as_deref()), (Some("c1@example.com"), Some("c1")));
-        assert_eq!((row.warnings.as_str(), row.problem.as_deref(), row.reason.as_deref()), ("[]", None, None));
+        assert_eq!(
+            (row.email_key.as_deref(), row.client_id.as_deref()),
+            (Some("c1@example.com"), Some("c1"))
+        );
+        assert_eq!(
+            (row.warnings.as_str(), row.problem.as_deref(), row.reason.as_deref()),
+            ("[]", None, None)
+        );
         let entries = ingest.attempts().await;
         assert_eq!(entries.len(), 2);
         for (entry, status) in entries.iter().zip(["accepted", "duplicate"]) {
@@ -114,8 +120,15 @@ async fn w4_what_is_no_json_object_is_held_once() {
         }
         let rows = ingest.inbox().await;
         assert_eq!(states(&rows), ["held"; 7], "one copy of each");
-        assert!(rows.iter().all(|row| row.problem.as_deref().is_some_and(|problem| problem.contains("invalid_json"))));
-        assert_eq!(outcomes(&ingest).await, pairs(&[("refused", "invalid_json"); 14]), "an entry for each attempt");
+        assert!(
+            rows.iter()
+                .all(|row| row.problem.as_deref().is_some_and(|problem| problem.contains("invalid_json")))
+        );
+        assert_eq!(
+            outcomes(&ingest).await,
+            pairs(&[("refused", "invalid_json"); 14]),
+            "an entry for each attempt"
+        );
         ingest.stop().await;
     }
 }
@@ -134,7 +147,12 @@ async fn w4b_odd_but_readable_bodies_are_accepted_with_warnings() {
         let ingest = start_alone(&on).await;
         for (body, _) in cases {
             let answer = ingest.deliver(body).await;
-            assert_eq!((answer.status, answer.text("status").as_str()), (200, "accepted"), "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                (answer.status, answer.text("status").as_str()),
+                (200, "accepted"),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
         }
         let rows = ingest.inbox().await;
         let warned: Vec<bool> = rows.iter().map(|row| row.warnings != "[]").collect();
@@ -146,7 +164,7 @@ async fn w4b_odd_but_readable_bodies_are_accepted_with_warnings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn w5_bad_fields_are_each_named_and_the_mended_event_is_accepted_under_its_id() {
+async fn w5_bad_fields_are_each_named_and_the_body_is_held() {
     let bodies: [(&[u8], &[&str]); 6] = [
         (br#"{"event":"client.registered"}"#, &["/data"]),
         (br#"{"data":{"email":"a@example.com"}}"#, &["/event"]),
@@ -159,7 +177,12 @@ async fn w5_bad_fields_are_each_named_and_the_mended_event_is_accepted_under_its
         let ingest = start_alone(&on).await;
         for (body, bad) in bodies {
             let answer = ingest.deliver(body).await;
-            assert_eq!(answer.refusal(), (422, "invalid_event".to_owned()), "{}", String::from_utf8_lossy(body));
+            assert_eq!(
+                answer.refusal(),
+                (422, "invalid_event".to_owned()),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
             assert_eq!(answer.json()["kept"], true);
             let named = pointers(&answer.json());
             for pointer in bad {
@@ -168,7 +191,15 @@ async fn w5_bad_fields_are_each_named_and_the_mended_event_is_accepted_under_its
         }
         assert_eq!(states(&ingest.inbox().await), ["held"; 6]);
 
-        let answer = ingest.deliver(bodies[3].0).await;
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_delivery_is_answered_with_all_that_helps_to_mend_it() {
+    for on in both() {
+        let ingest = start_alone(&on).await;
+        let answer = ingest.deliver(br#"{"event":"client.registered","data":{"firstName":"Ada"}}"#).await;
         let (event_id, request_id) = (answer.text("eventId"), answer.text("requestId"));
         let problem = answer.json();
         assert_eq!(answer.header("x-request-id"), Some(request_id.clone()));
@@ -184,18 +215,33 @@ async fn w5_bad_fields_are_each_named_and_the_mended_event_is_accepted_under_its
             "kept": true,
         });
         assert_eq!(problem, whole);
+        ingest.stop().await;
+    }
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn w5_the_mended_event_is_accepted_under_its_id() {
+    for on in both() {
+        let ingest = start_alone(&on).await;
         let broken = br#"{"id":"x","event":"client.registered","data":{"email":""},"timestamp":"2025-10-13T19:00:00Z"}"#;
         let held = ingest.deliver(broken).await;
         assert_eq!(held.status, 422);
         let later = br#"{"id":"x","event":"client.registered","data":{"email":""},"timestamp":"2025-10-13T20:00:00Z"}"#;
-        assert_eq!(ingest.deliver(later).await.text("eventId"), held.text("eventId"), "a retry with a new timestamp");
+        assert_eq!(
+            ingest.deliver(later).await.text("eventId"),
+            held.text("eventId"),
+            "a retry with a new timestamp"
+        );
         let mended = br#"{"id":"x","event":"client.registered","data":{"email":"x@example.com"},"timestamp":"2025-10-13T19:00:00Z"}"#;
         let answer = ingest.deliver(mended).await;
         assert_eq!((answer.status, answer.text("status").as_str()), (200, "accepted"));
         assert_ne!(answer.text("eventId"), held.text("eventId"));
         let optional = br#"{"event":"client.registered","data":{"email":"y@example.com","country":{"a":1}},"timestamp":1760382000}"#;
-        assert_eq!(ingest.deliver(optional).await.text("status"), "accepted", "an optional field refuses nothing");
+        assert_eq!(
+            ingest.deliver(optional).await.text("status"),
+            "accepted",
+            "an optional field refuses nothing"
+        );
         assert!(ingest.inbox().await.last().is_some_and(|row| row.warnings.contains("/data/country")));
         ingest.stop().await;
     }
@@ -206,7 +252,9 @@ async fn w6_senseless_amounts_are_held_and_exact_ones_accepted() {
     for on in both() {
         let ingest = start_alone(&on).await;
         let body = |amount: &str| {
-            format!(r#"{{"event":"deposit.completed","data":{{"clientId":"c1","transactionId":"t","currency":"USD","amount":{amount}}}}}"#)
+            format!(
+                r#"{{"event":"deposit.completed","data":{{"clientId":"c1","transactionId":"t","currency":"USD","amount":{amount}}}}}"#
+            )
         };
         for amount in ["0", "-1", "\"NaN\"", "1e309", "\"1,000\"", &"9".repeat(40)] {
             let answer = ingest.deliver(body(amount).as_bytes()).await;
@@ -262,7 +310,10 @@ async fn w9_one_id_with_other_facts_is_refused_and_both_are_kept() {
         };
         let first = ingest.deliver(&body("client.registered", "a@example.com", 19)).await;
         let later = ingest.deliver(&body("client.registered", "a@example.com", 20)).await;
-        assert_eq!((later.text("status").as_str(), later.text("eventId")), ("duplicate", first.text("eventId")));
+        assert_eq!(
+            (later.text("status").as_str(), later.text("eventId")),
+            ("duplicate", first.text("eventId"))
+        );
 
         let reused = ingest.deliver(&body("client.registered", "b@example.com", 19)).await;
         assert_eq!(reused.refusal(), (409, "event_id_reused".to_owned()));
@@ -298,7 +349,10 @@ async fn an_unknown_event_type_is_kept_as_unrecognized() {
         let first = ingest.deliver(&body).await;
         assert_eq!((first.status, first.text("status").as_str()), (200, "unrecognized"));
         let again = ingest.deliver(&body).await;
-        assert_eq!((again.text("status").as_str(), again.text("eventId")), ("duplicate", first.text("eventId")));
+        assert_eq!(
+            (again.text("status").as_str(), again.text("eventId")),
+            ("duplicate", first.text("eventId"))
+        );
         let rows = ingest.inbox().await;
         assert_eq!(states(&rows), ["unrecognized"]);
         assert_eq!(rows[0].event_type.as_deref(), Some("bonus.granted"));
@@ -314,7 +368,11 @@ async fn ids_and_values_of_any_length_and_script_are_stored() {
         let long_mail = format!("{}@{}.example", "ä".repeat(60), "ü".repeat(240));
         for (id, client, email) in [
             ("€".repeat(255), "c".repeat(200), long_mail),
-            ("\u{feff} '; drop table seen; --".to_owned(), "1 or 1=1".to_owned(), "o'neil@example.com".to_owned()),
+            (
+                "\u{feff} '; drop table seen; --".to_owned(),
+                "1 or 1=1".to_owned(),
+                "o'neil@example.com".to_owned(),
+            ),
             ("\u{1f980}".to_owned(), "\u{202e}x".to_owned(), "K\u{212a}@example.com".to_owned()),
         ] {
             let body = json!({ "id": id, "event": "client.registered", "data": { "clientId": client, "email": email } });
@@ -326,7 +384,11 @@ async fn ids_and_values_of_any_length_and_script_are_stored() {
         assert_eq!(ingest.inbox().await.len(), 3);
         for year in ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
             let body = json!({ "event": "client.registered", "data": { "email": "t@example.com" }, "timestamp": year });
-            assert_eq!(ingest.deliver(body.to_string().as_bytes()).await.text("status"), "accepted", "{year}");
+            assert_eq!(
+                ingest.deliver(body.to_string().as_bytes()).await.text("status"),
+                "accepted",
+                "{year}"
+            );
         }
         ingest.stop().await;
     }

@@ -10,7 +10,9 @@ use serde_json::json;
 use test_kit::database::{both, postgres};
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::support::{ServiceApi, all, config, each, eventually, registration, start, start_alone, start_with, states};
+use crate::support::{
+    ServiceApi, all, config, each, eventually, registration, start, start_alone, start_with, states,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_event_is_sent_once_with_all_that_its_order_needs() {
@@ -57,8 +59,12 @@ async fn each_verdict_leads_to_its_state_and_a_dead_letter_is_on_the_trail() {
         let wanted = ["applied", "superseded", "applied", "dead_lettered"];
         let rows = eventually(|| ingest.inbox(), |rows| states(rows) == wanted).await;
         assert_eq!(rows[3].reason.as_deref(), Some("too_odd"));
-        let letters: Vec<_> =
-            ingest.trail().await.into_iter().filter(|entry| entry["action"] == "webhook.dead_letter").collect();
+        let letters: Vec<_> = ingest
+            .trail()
+            .await
+            .into_iter()
+            .filter(|entry| entry["action"] == "webhook.dead_letter")
+            .collect();
         assert_eq!(letters.len(), 1);
         assert_eq!(letters[0]["target"], json!({ "kind": "event", "id": refused }));
         assert_eq!((&letters[0]["outcome"], &letters[0]["reason"]), (&json!("refused"), &json!("too_odd")));
@@ -119,9 +125,8 @@ async fn an_event_that_fails_by_itself_is_tried_again_later_and_delays_no_other(
         for number in 0..20 {
             ingest.deliver(&registration(&format!("{number}"), &format!("good{number}"))).await;
         }
-        let settled = |rows: &Vec<crate::support::Row>| {
-            rows[0].attempts == 1 && states(rows)[1..] == ["applied"; 20]
-        };
+        let settled =
+            |rows: &Vec<crate::support::Row>| rows[0].attempts == 1 && states(rows)[1..] == ["applied"; 20];
         let rows = eventually(|| ingest.inbox(), settled).await;
         assert_eq!((rows[0].state.as_str(), rows[0].reason.as_deref()), ("pending", Some("our_fault")));
         hands.advance(Duration::from_secs(2));
@@ -152,7 +157,8 @@ async fn a_batch_that_service_api_chokes_on_is_taken_apart_until_one_event_is_al
             all(batch, ApplyResult::Applied, None)
         });
         let wanted = ["applied", "applied", "pending", "applied", "applied"];
-        let rows = eventually(|| ingest.inbox(), |rows| states(rows) == wanted && rows[2].attempts >= 1).await;
+        let rows =
+            eventually(|| ingest.inbox(), |rows| states(rows) == wanted && rows[2].attempts >= 1).await;
         assert_eq!(rows[2].reason.as_deref(), Some("no_verdict"));
         ingest.stop().await;
     }
@@ -186,7 +192,8 @@ async fn a_replica_whose_lease_was_taken_over_writes_no_fate_and_whoever_has_it_
     service_api.behave(move |batch| {
         let database = database.clone();
         let taken = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(take_every_lane(&database));
         });
         taken.join().expect("the lanes are taken");
@@ -220,7 +227,9 @@ struct Number {
 
 async fn count(ingest: &crate::support::Ingest, sql: &'static str) -> i64 {
     use diesel::RunQueryDsl as _;
-    let rows = ingest.database.read(move |conn| Ok(db::on_backend!(conn, |c| diesel::sql_query(sql).load::<Number>(c))?));
+    let rows = ingest
+        .database
+        .read(move |conn| Ok(db::on_backend!(conn, |c| diesel::sql_query(sql).load::<Number>(c))?));
     rows.await.expect("the leases can be read").first().map_or(0, |row| row.number)
 }
 
@@ -229,5 +238,6 @@ async fn leases(ingest: &crate::support::Ingest) -> i64 {
 }
 
 async fn ours(ingest: &crate::support::Ingest) -> i64 {
-    count(ingest, "select count(*) as number from leases where name like 'lane-%' and owner <> 'another'").await
+    count(ingest, "select count(*) as number from leases where name like 'lane-%' and owner <> 'another'")
+        .await
 }

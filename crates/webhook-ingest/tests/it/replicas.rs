@@ -6,7 +6,9 @@ use contract::internal::ApplyResult;
 use test_kit::database::{both, postgres, sqlite};
 
 use crate::http::{Answer, post};
-use crate::support::{Ingest, SECRET, ServiceApi, all, config, eventually, registration, sign, start, states};
+use crate::support::{
+    Ingest, SECRET, ServiceApi, all, config, eventually, registration, sign, start, states,
+};
 
 /// Posts each body to the replica beside it, all at once.
 async fn at_once(deliveries: Vec<(&Ingest, Vec<u8>)>) -> Vec<Answer> {
@@ -44,7 +46,10 @@ async fn copies(replicas: &[&Ingest], service_api: &ServiceApi) {
 async fn w8_64_copies_over_two_replicas() {
     let on = postgres();
     let service_api = ServiceApi::start().await;
-    let (one, two) = (start(&on, config(&on, &service_api.url())).await, start(&on, config(&on, &service_api.url())).await);
+    let (one, two) = (
+        start(&on, config(&on, &service_api.url())).await,
+        start(&on, config(&on, &service_api.url())).await,
+    );
     copies(&[&one, &two], &service_api).await;
     one.stop().await;
     two.stop().await;
@@ -63,7 +68,10 @@ async fn w8_64_copies_to_one_process() {
 async fn many_events_reuses_and_copies_in_any_order_over_two_replicas() {
     let on = postgres();
     let service_api = ServiceApi::start().await;
-    let (one, two) = (start(&on, config(&on, &service_api.url())).await, start(&on, config(&on, &service_api.url())).await);
+    let (one, two) = (
+        start(&on, config(&on, &service_api.url())).await,
+        start(&on, config(&on, &service_api.url())).await,
+    );
     // 40 ids, each with two different facts, each sent twice to both replicas, the second replica in reverse.
     let bodies: Vec<Vec<u8>> = (0..40)
         .flat_map(|id| ["a", "b"].map(|client| registration(&format!("id{id}"), &format!("{client}{id}"))))

@@ -30,10 +30,10 @@ fn each_source_has_its_secret_and_its_former_one() {
         config.secrets.sources.iter().map(|(source, ring)| (source.as_str(), ring.all().count())).collect();
     assert_eq!(sources, [("acme_fx", 2), ("site", 2)]);
     assert!(config.secrets.standard.is_some());
-    assert_eq!(config.secrets.others.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), [
-        "INTERNAL_SECRET",
-        "WEBHOOK_STANDARD_SECRET"
-    ]);
+    assert_eq!(
+        config.secrets.others.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["INTERNAL_SECRET", "WEBHOOK_STANDARD_SECRET"]
+    );
 }
 
 #[test]

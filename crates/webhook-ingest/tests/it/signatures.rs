@@ -8,13 +8,14 @@ use test_kit::database::{both, sqlite};
 
 use crate::http::{Answer, post};
 use crate::support::{
-    ACME_SECRET, API_TOKEN, Ingest, NOBODY, PREVIOUS, SECRET, STANDARD, config, eventually, registration, sign, start_alone,
-    start_with,
+    ACME_SECRET, API_TOKEN, Ingest, NOBODY, PREVIOUS, SECRET, STANDARD, config, eventually, registration,
+    sign, start_alone, start_with,
 };
 
 /// The refusals on the trail, once they add up to `count`.
 async fn refusals(ingest: &Ingest, count: u64) -> Vec<Value> {
-    let number = |entries: &Vec<Value>| entries.iter().filter_map(|entry| entry["count"].as_u64()).sum::<u64>();
+    let number =
+        |entries: &Vec<Value>| entries.iter().filter_map(|entry| entry["count"].as_u64()).sum::<u64>();
     eventually(|| ingest.attempts(), |entries| number(entries) >= count).await
 }
 
@@ -102,12 +103,16 @@ async fn w2_w3_a_near_miss_is_refused_and_the_trail_says_what_it_looks_like() {
     }
     nothing_is_stored(&ingest).await;
     let entries = refusals(&ingest, 3).await;
-    let hints: Vec<&str> = entries.iter().filter_map(|entry| entry["details"]["looksLike"].as_str()).collect();
+    let hints: Vec<&str> =
+        entries.iter().filter_map(|entry| entry["details"]["looksLike"].as_str()).collect();
     assert_eq!(hints.len(), 3, "{entries:?}");
     for (hint, _) in &cases {
         assert!(hints.iter().any(|found| found.starts_with(hint)), "{hint} in {hints:?}");
     }
-    assert!(!entries.iter().any(|entry| entry.to_string().contains(API_TOKEN)), "a hint names a secret, and never shows it");
+    assert!(
+        !entries.iter().any(|entry| entry.to_string().contains(API_TOKEN)),
+        "a hint names a secret, and never shows it"
+    );
     ingest.stop().await;
 }
 
@@ -136,7 +141,13 @@ async fn each_source_has_its_own_secret_and_an_unknown_one_is_not_found() {
         let body = registration("a", "c1");
         let (site, acme) = (sign(SECRET, &body), sign(ACME_SECRET, &body));
         let to = async |source: &str, signature: &str| {
-            post(ingest.address, &format!("/api/webhooks/{source}"), &[("x-webhook-signature", signature)], &body).await
+            post(
+                ingest.address,
+                &format!("/api/webhooks/{source}"),
+                &[("x-webhook-signature", signature)],
+                &body,
+            )
+            .await
         };
         assert_eq!(to("acme", &site).await.refusal(), (401, "signature_mismatch".to_owned()));
         assert_eq!(to("site", &acme).await.refusal(), (401, "signature_mismatch".to_owned()));
@@ -169,10 +180,17 @@ async fn standard_webhooks_are_accepted_within_five_minutes_and_their_signed_id_
         let first = standard(&ingest, "site", "msg_1", now, &body).await;
         assert_eq!((first.status, first.text("status").as_str()), (200, "accepted"));
         let retry = standard(&ingest, "site", "msg_1", now.plus(Duration::from_secs(299)), &body).await;
-        assert_eq!((retry.text("status"), retry.text("eventId")), ("duplicate".to_owned(), first.text("eventId")));
+        assert_eq!(
+            (retry.text("status"), retry.text("eventId")),
+            ("duplicate".to_owned(), first.text("eventId"))
+        );
         let other = standard(&ingest, "site", "msg_1", now, &registration("inner", "c2")).await;
         assert_eq!(other.refusal(), (409, "event_id_reused".to_owned()));
-        assert_eq!(standard(&ingest, "site", "msg_2", now, &body).await.text("status"), "accepted", "another message");
+        assert_eq!(
+            standard(&ingest, "site", "msg_2", now, &body).await.text("status"),
+            "accepted",
+            "another message"
+        );
 
         let late = Duration::from_secs(301);
         for at in [now.minus(late), now.plus(late)] {
@@ -180,7 +198,11 @@ async fn standard_webhooks_are_accepted_within_five_minutes_and_their_signed_id_
             assert_eq!(answer.refusal(), (401, "signature_mismatch".to_owned()));
         }
         let elsewhere = standard(&ingest, "acme", "msg_4", now, &body).await;
-        assert_eq!(elsewhere.refusal(), (401, "signature_missing".to_owned()), "the one secret opens one source");
+        assert_eq!(
+            elsewhere.refusal(),
+            (401, "signature_missing".to_owned()),
+            "the one secret opens one source"
+        );
         ingest.stop().await;
     }
 }
@@ -195,8 +217,12 @@ async fn where_our_own_header_is_present_it_alone_decides() {
     let zeros = "0".repeat(64);
     let own = sign(SECRET, &body);
     let with = async |own: &str, signature: &str| {
-        let headers =
-            [("x-webhook-signature", own), ("webhook-id", "msg_1"), ("webhook-timestamp", &seconds), ("webhook-signature", signature)];
+        let headers = [
+            ("x-webhook-signature", own),
+            ("webhook-id", "msg_1"),
+            ("webhook-timestamp", &seconds),
+            ("webhook-signature", signature),
+        ];
         post(ingest.address, "/api/webhooks/site", &headers, &body).await
     };
     assert_eq!(with(&zeros, &good).await.refusal(), (401, "signature_mismatch".to_owned()));

@@ -78,7 +78,8 @@ pub(crate) async fn start(on: &TestDatabase, config: Config) -> Ingest {
 pub(crate) async fn start_with(on: &TestDatabase, config: Config, clock: Clock) -> Ingest {
     let database = on.open(SCHEMA);
     MIGRATIONS.run(&database).await.expect("the migrations run");
-    let running = webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
+    let running =
+        webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
     let address = running.address();
     Ingest { running, database, address }
 }
@@ -104,14 +105,17 @@ impl Ingest {
     pub(crate) async fn inbox(&self) -> Vec<Row> {
         let query = "select intake, event_id, source, event_type, state, lane as lane, email_key, client_id, warnings, problem, \
                      reason, attempts as attempts from inbox order by intake";
-        let rows = self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load(c))?));
+        let rows =
+            self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load(c))?));
         rows.await.expect("the inbox can be read")
     }
 
     /// The payloads of all entries in the outbox, in the order in which they were written.
     pub(crate) async fn trail(&self) -> Vec<Value> {
         let query = "select payload as text from outbox order by id";
-        let rows = self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load::<Line>(c))?));
+        let rows = self
+            .database
+            .read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load::<Line>(c))?));
         let rows = rows.await.expect("the outbox can be read");
         rows.iter().map(|row| serde_json::from_str(&row.text).expect("a payload is JSON")).collect()
     }
@@ -124,7 +128,9 @@ impl Ingest {
     /// How many keys were ever seen.
     pub(crate) async fn seen(&self) -> i64 {
         let query = "select count(*) as number from seen";
-        let rows = self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load::<Count>(c))?));
+        let rows = self
+            .database
+            .read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load::<Count>(c))?));
         rows.await.expect("the keys can be read").first().map_or(0, |row| row.number)
     }
 
@@ -180,7 +186,10 @@ pub(crate) fn states(rows: &[Row]) -> Vec<&str> {
 }
 
 /// Waits until `done` holds; fails after 20 seconds with the last state of things.
-pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(look: impl Fn() -> F, done: impl Fn(&T) -> bool) -> T {
+pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(
+    look: impl Fn() -> F,
+    done: impl Fn(&T) -> bool,
+) -> T {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     loop {
         let found = look().await;
@@ -222,7 +231,8 @@ impl ServiceApi {
 
     pub(crate) async fn start_on(server: MockServer) -> Self {
         let batches: Arc<Mutex<Vec<Vec<ApplyEvent>>>> = Arc::default();
-        let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Box::new(|batch| all(batch, ApplyResult::Applied, None))));
+        let behaviour: Arc<Mutex<Behaviour>> =
+            Arc::new(Mutex::new(Box::new(|batch| all(batch, ApplyResult::Applied, None))));
         let (remembered, told) = (Arc::clone(&batches), Arc::clone(&behaviour));
         let respond = move |request: &Request| {
             let batch: ApplyBatch = serde_json::from_slice(&request.body).expect("a batch");
@@ -230,7 +240,11 @@ impl ServiceApi {
             remembered.lock().expect("whole batches").push(batch.events);
             answer
         };
-        Mock::given(method("POST")).and(path("/internal/events/apply")).respond_with(respond).mount(&server).await;
+        Mock::given(method("POST"))
+            .and(path("/internal/events/apply"))
+            .respond_with(respond)
+            .mount(&server)
+            .await;
         Self { server, batches, behaviour }
     }
 

@@ -137,7 +137,10 @@ async fn a_refusal_into_nothing_is_on_the_trail_as_failed() {
         assert_eq!(ingest.seen().await, 0, "the key went with the row");
         let entries = ingest.attempts().await;
         assert_eq!(entries.len(), 1, "{entries:?}");
-        assert_eq!((&entries[0]["outcome"], &entries[0]["reason"]), (&"failed".into(), &"unavailable".into()));
+        assert_eq!(
+            (&entries[0]["outcome"], &entries[0]["reason"]),
+            (&"failed".into(), &"unavailable".into())
+        );
         on.run(SCHEMA, "alter table gone rename to inbox", "alter table gone rename to inbox");
         assert_eq!(ingest.deliver(&registration("a", "c1")).await.text("status"), "accepted");
         ingest.stop().await;

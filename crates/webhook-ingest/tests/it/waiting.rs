@@ -10,10 +10,13 @@ use test_kit::database::both;
 use wiremock::ResponseTemplate;
 
 use crate::http::{Answer, post};
-use crate::support::{INTERNAL, Ingest, ServiceApi, all, config, eventually, registration, ring, start, states};
+use crate::support::{
+    INTERNAL, Ingest, ServiceApi, all, config, eventually, registration, ring, start, states,
+};
 
 async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
-    let token = InternalTokens::new("service-api", "webhook-ingest", ring(INTERNAL), Clock::system()).current();
+    let token =
+        InternalTokens::new("service-api", "webhook-ingest", ring(INTERNAL), Clock::system()).current();
     let body = json!({ "emailKey": email, "waitMs": wait_ms }).to_string();
     let headers = [("x-crm-internal", token.as_str()), ("content-type", "application/json")];
     post(ingest.address, "/internal/events/await", &headers, body.as_bytes()).await
@@ -57,7 +60,9 @@ async fn it_answers_as_soon_as_the_event_is_applied() {
             eventually(async || service_api.batches().len(), |calls| *calls >= 1).await;
             service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
         };
-        tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(waiting, applying) }).await.expect("it ends");
+        tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(waiting, applying) })
+            .await
+            .expect("it ends");
         assert_eq!(states(&ingest.inbox().await), ["applied"]);
         ingest.stop().await;
     }
@@ -79,10 +84,13 @@ async fn a_type_without_effect_keeps_nobody_waiting() {
 async fn only_our_own_services_may_ask() {
     for on in both() {
         let ingest = crate::support::start_alone(&on).await;
-        let ask = async |headers: &[(&str, &str)]| post(ingest.address, "/internal/events/await", headers, b"{}").await.refusal();
+        let ask = async |headers: &[(&str, &str)]| {
+            post(ingest.address, "/internal/events/await", headers, b"{}").await.refusal()
+        };
         assert_eq!(ask(&[]).await, (401, "credentials_missing".to_owned()));
         assert_eq!(ask(&[("x-crm-internal", "x")]).await, (401, "credentials_invalid".to_owned()));
-        let elsewhere = InternalTokens::new("service-api", "audit-log", ring(INTERNAL), Clock::system()).current();
+        let elsewhere =
+            InternalTokens::new("service-api", "audit-log", ring(INTERNAL), Clock::system()).current();
         assert_eq!(ask(&[("x-crm-internal", &elsewhere)]).await, (401, "credentials_invalid".to_owned()));
         ingest.stop().await;
     }
