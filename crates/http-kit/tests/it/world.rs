@@ -48,6 +48,16 @@ pub(crate) struct State {
     /// `/slow` says so when it has begun, and goes on when it may.
     pub(crate) begun: Notify,
     pub(crate) may_end: Semaphore,
+    /// `/slow` says so when it has ended, or was given up.
+    pub(crate) ended: Notify,
+}
+
+struct Ended(Arc<State>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.ended.notify_one();
+    }
 }
 
 pub(crate) struct World {
@@ -171,6 +181,7 @@ pub(crate) fn table() -> RouteTable {
             HttpResponse::new(actix_web::http::StatusCode::from_u16(*status).expect("a status"))
         }),
         Route::get("/slow", QUIET, async |_: Caller<Anyone>, state: web::Data<Arc<State>>| {
+            let _ended = Ended(Arc::clone(&state));
             state.begun.notify_one();
             state.may_end.acquire().await.expect("open").forget();
             "done"
@@ -256,7 +267,8 @@ impl World {
         let (clock, hands) = Clock::manual(start_of_time());
         let trail = Trail::default();
         let broken = Arc::new(AtomicBool::new(false));
-        let state = Arc::new(State { begun: Notify::new(), may_end: Semaphore::new(0) });
+        let state =
+            Arc::new(State { begun: Notify::new(), may_end: Semaphore::new(0), ended: Notify::new() });
         let mut kit = kit(clock, &trail, readiness(&broken));
         change_kit(&mut kit);
         let service = Bundle::new(kit, &table()).with_state(trail.clone()).with_state(Arc::clone(&state));
