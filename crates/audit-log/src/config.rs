@@ -9,7 +9,7 @@ use http_kit::server::Listen;
 const ADDRESS: &str = "127.0.0.1:8083";
 
 /// What audit-log needs to know.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens.
     pub listen: Listen,

@@ -1,7 +1,7 @@
 //! Everything a handler here can fail with, and the problem each is answered as.
 
 use contract::problems::{Code, FieldError};
-use db::{Class, DbError, SubmitError};
+use db::{DbError, SubmitError};
 use http_kit::problem::Failure;
 
 /// Why a request was not answered as asked.
@@ -34,21 +34,15 @@ impl From<Error> for Failure {
                 .with_detail("the entries named can't be appended as they are")
                 .with_errors(errors),
             Error::Full => Self::new(Code::Unavailable).with_detail("too much waits to be appended"),
-            Error::NotAppended(SubmitError::Refused(cause)) => {
-                Self::new(Code::InternalError).caused_by(cause)
-            }
-            Error::NotAppended(cause) => Self::new(Code::Unavailable).caused_by(cause),
-            Error::Database(cause) => Self::new(code_of(&cause)).caused_by(cause),
+            Error::NotAppended(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
+            Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
     }
 }
 
-/// What others can mend by waiting is 503; what is our own fault is not.
-fn code_of(error: &DbError) -> Code {
-    match error.class() {
-        Class::Unavailable | Class::Busy => Code::Unavailable,
-        Class::Conflict | Class::Data | Class::Broken => Code::InternalError,
-    }
+/// Trouble with the database that passes by itself is 503; what does not is our own fault.
+fn code_of(transient: bool) -> Code {
+    if transient { Code::Unavailable } else { Code::InternalError }
 }
 
 /// Why the service does not start. One line that names the setting, where it is one's fault, and never its value.
@@ -57,8 +51,8 @@ pub enum StartError {
     /// A setting.
     #[error(transparent)]
     Config(#[from] http_kit::config::ConfigError),
-    /// The database can't be opened as told.
-    #[error("DATABASE_URL: {0}")]
+    /// What works on the database can't be set up; nothing is connected to yet.
+    #[error("the pool of connections or a writing thread can't be set up: {0}")]
     Database(#[from] DbError),
     /// It can't listen.
     #[error(transparent)]

@@ -12,14 +12,14 @@ mod jobs;
 pub mod routes;
 mod state;
 
-use http_kit::service::{Running, Service};
+use http_kit::service::Running;
 
 pub use config::Config;
 pub use error::StartError;
 pub use http_kit::kit::Seams;
 
 /// This service's name: in internal tokens, audit entries and logs.
-pub const NAME: &str = "audit-log";
+pub const NAME: &str = contract::internal::AUDIT_LOG;
 
 /// Its schema on PostgreSQL.
 pub const SCHEMA: &str = "audit_log";
@@ -34,9 +34,5 @@ pub static MIGRATIONS: ::db::Migrations =
 /// A setting that can't be, or an address that can't be listened on.
 pub fn start(config: Config, seams: Seams) -> Result<Running, StartError> {
     let listen = config.listen.clone();
-    let (kit, state, (shipping, reach)) = state::assemble(config, seams)?;
-    let service = Service::new(kit, &routes::table()).with_state(state);
-    let running = service.with_job("outbox", |shutdown| shipping.run(shutdown)).start(&listen)?;
-    reach.at(running.address());
-    Ok(running)
+    Ok(state::assemble(config, seams)?.start(&listen)?)
 }

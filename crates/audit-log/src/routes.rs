@@ -1,6 +1,7 @@
 //! The URL table. The trail is appended to and read; there is no route that changes or removes an entry, for nobody.
 
 use contract::audit::Category;
+use contract::internal::APPEND_ENTRIES;
 use http_kit::routes::{Audit, Route, RouteTable};
 
 use crate::handlers::entries::{append_entries, list_entries, read_entry};
@@ -16,6 +17,6 @@ pub fn table() -> RouteTable {
     RouteTable::new([
         Route::get("/api/audit/entries", READ, list_entries),
         Route::get("/api/audit/entries/{id}", READ, read_entry),
-        Route::post("/internal/entries", APPEND, append_entries).with_payload_limit(LARGEST_APPEND),
+        Route::post(APPEND_ENTRIES, APPEND, append_entries).with_payload_limit(LARGEST_APPEND),
     ])
 }

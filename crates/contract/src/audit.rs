@@ -169,12 +169,6 @@ impl Actor {
     pub const fn anonymous() -> Self {
         Self { kind: ActorKind::Anonymous, id: None }
     }
-
-    /// The system by itself.
-    #[must_use]
-    pub const fn system() -> Self {
-        Self { kind: ActorKind::System, id: None }
-    }
 }
 
 /// What it was done to.

@@ -22,11 +22,11 @@ pub struct EmailKey(String);
 
 impl EmailKey {
     /// The key of an address, or `None` if it can't be one: no `@` with something on each side, over 320
-    /// characters, or control characters in it.
+    /// characters (as it stands, or as its key: some characters are composed of several), or control characters in it.
     #[must_use]
     pub fn of(address: &str) -> Option<Self> {
         let address = address.trim();
-        if address.chars().any(char::is_control) || address.chars().nth(MAX_CHARS).is_some() {
+        if address.chars().any(char::is_control) || is_long(address) {
             return None;
         }
         let (local, domain) = address.rsplit_once('@')?;
@@ -34,7 +34,8 @@ impl EmailKey {
             return None;
         }
         let labels: Vec<String> = domain.split('.').map(label_key).collect();
-        Some(Self(format!("{}@{}", fold(local), labels.join("."))))
+        let key = format!("{}@{}", fold(local), labels.join("."));
+        (!is_long(&key)).then_some(Self(key))
     }
 
     /// The key as a text: for look-ups only, never to be shown as the address.
@@ -56,6 +57,10 @@ impl<'de> Deserialize<'de> for EmailKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::of(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("not an email address"))
     }
+}
+
+fn is_long(text: &str) -> bool {
+    text.chars().nth(MAX_CHARS).is_some()
 }
 
 /// One label of the domain: its A-label (RFC 5890, 2.3.2.1) if it has one and the law allows it, else folded

@@ -1,4 +1,5 @@
-//! Bodies of the calls between services. No one outside sees them, so they may change with a release.
+//! The calls between services: who calls whom by which name, where, and with which bodies. No one outside sees them, so they may
+//! change with a release.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,23 @@ use crate::email::EmailKey;
 use crate::events::Event;
 use crate::ids::EventId;
 
-/// `POST /internal/events/apply` of service-api: events in the order they are to be tried.
+/// The gateway's name, as internal tokens, audit entries and logs have it.
+pub const GATEWAY: &str = "gateway";
+/// The name of webhook-ingest.
+pub const WEBHOOK_INGEST: &str = "webhook-ingest";
+/// The name of service-api.
+pub const SERVICE_API: &str = "service-api";
+/// The name of audit-log.
+pub const AUDIT_LOG: &str = "audit-log";
+
+/// Where service-api takes an [`ApplyBatch`].
+pub const APPLY_EVENTS: &str = "/internal/events/apply";
+/// Where webhook-ingest takes an [`AwaitClient`].
+pub const AWAIT_CLIENT: &str = "/internal/events/await";
+/// Where audit-log takes [`AppendEntries`].
+pub const APPEND_ENTRIES: &str = "/internal/entries";
+
+/// `POST` [`APPLY_EVENTS`] of service-api: events in the order they are to be tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyBatch {
     /// The events.
@@ -70,8 +87,7 @@ pub enum ApplyResult {
     Failed,
 }
 
-/// `POST /internal/events/await` of webhook-ingest: wait until no acknowledged event that names this
-/// address is still unapplied.
+/// `POST` [`AWAIT_CLIENT`] of webhook-ingest: wait until no acknowledged event that names this address is still unapplied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AwaitClient {
@@ -89,7 +105,7 @@ pub struct AwaitedClient {
     pub pending: bool,
 }
 
-/// `POST /internal/entries` of audit-log.
+/// `POST` [`APPEND_ENTRIES`] of audit-log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppendEntries {
     /// The entries, oldest first.
@@ -97,11 +113,14 @@ pub struct AppendEntries {
 }
 
 /// The answer to [`AppendEntries`]: all of them are durable now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AppendedEntries {
     /// How many were new.
     pub appended: u64,
-    /// How many the trail had already.
+    /// How many ids the trail had already.
     pub already_there: u64,
+    /// How many of those had other bytes. The first ones stay. An answer that does not say it is still an acknowledgement.
+    #[serde(default)]
+    pub conflicts: u64,
 }

@@ -155,10 +155,15 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
+/// A key as it stands between the slashes of a JSON Pointer (RFC 6901, section 3).
+#[must_use]
+pub fn pointer_token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
 /// A JSON Pointer (RFC 6901) over these reference tokens, cut after 200 characters.
 pub(crate) fn pointer<'a>(tokens: impl Iterator<Item = &'a str>) -> String {
-    let whole: String =
-        tokens.flat_map(|token| ["/".to_owned(), token.replace('~', "~0").replace('/', "~1")]).collect();
+    let whole: String = tokens.flat_map(|token| ["/".to_owned(), pointer_token(token)]).collect();
     whole.chars().take(MAX_POINTER_CHARS).collect()
 }
 

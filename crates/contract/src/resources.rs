@@ -64,8 +64,8 @@ pub struct ClientRecord {
     pub language: Option<String>,
     /// How the client stands.
     pub status: ClientStatus,
-    /// The identity check, once anything said so.
-    pub kyc_status: Option<KycStatus>,
+    /// The identity check; `not_started` until anything says otherwise.
+    pub kyc_status: KycStatus,
     /// What was noted with the last change of `kyc_status`.
     pub kyc_notes: Option<String>,
     /// When the identity check last changed.

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The CRM's side of the link to a trading platform. Without a command: everything in one process.
 #[derive(Debug, Parser)]
-#[command(name = "crm-bridge", version, about, max_term_width = 110)]
+#[command(name = "crm-bridge", version, max_term_width = 110)]
 pub(crate) struct Cli {
     /// Folder of the databases and of the generated secrets
     #[arg(long, global = true, env = "CRM_DATA_DIR", default_value = "data", value_name = "FOLDER")]
@@ -157,7 +157,7 @@ pub(crate) struct TokenArgs {
 pub(crate) enum RoleArg {
     /// Everything
     Admin,
-    /// KYC, client status, audit
+    /// KYC, client status, the audit trail
     Compliance,
     /// Clients, notes, events
     Support,

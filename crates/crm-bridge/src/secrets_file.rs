@@ -24,8 +24,10 @@ pub(crate) enum SecretsFileError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A line is not `NAME=VALUE`, a comment or empty.
-    #[error("{path}, line {line}: expected NAME=VALUE, a comment or nothing")]
+    /// A line is not `NAME=VALUE`, a comment or empty, or a shell would read its value otherwise than we do.
+    #[error(
+        "{path}, line {line}: expected NAME=VALUE without spaces, quotes or a comment behind it, so that a shell reads the same"
+    )]
     Line {
         /// The file in question.
         path: PathBuf,
@@ -34,8 +36,8 @@ pub(crate) enum SecretsFileError {
     },
 }
 
-/// Reads the file's lines; none if it does not exist. Names and values are taken as they stand, without quotes or expansion: the
-/// configuration loader refuses white space at either end by the setting's name.
+/// Reads the file's lines; none if it does not exist. People read it into their shell too, so a value that a shell would take
+/// otherwise than as it stands is refused, and not guessed at.
 ///
 /// # Errors
 /// [`SecretsFileError::Io`] if it exists and can't be read, [`SecretsFileError::Line`] for a line of another form.
@@ -46,12 +48,14 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretsFileE
         Err(source) => return Err(SecretsFileError::Io { path: path.to_owned(), source }),
     };
     let mut values = BTreeMap::new();
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in text.split_terminator('\n').enumerate() {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
         match line.split_once('=') {
-            Some((name, value)) if is_name(name) => values.insert(name.to_owned(), value.to_owned()),
+            Some((name, value)) if is_name(name) && is_plain(value) => {
+                values.insert(name.to_owned(), value.to_owned())
+            }
             _ => return Err(SecretsFileError::Line { path: path.to_owned(), line: index + 1 }),
         };
     }
@@ -67,7 +71,10 @@ pub(crate) fn add(path: &Path, missing: &[&str], random: &Random) -> Result<(), 
     let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(io)?;
     // A file that somebody made by hand before us may be open to all.
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(io)?;
-    file.write_all(lines(missing, random).as_bytes()).map_err(io)?;
+    // A person's editor may have left the last line open, and what stands must not grow.
+    let open_line = fs::read(path).map_err(io)?.last().is_some_and(|byte| *byte != b'\n');
+    let added = lines(missing, random);
+    file.write_all(if open_line { format!("\n{added}") } else { added }.as_bytes()).map_err(io)?;
     file.sync_all().map_err(io)
 }
 
@@ -81,6 +88,11 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
+/// Nothing in it means anything to a shell.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._+/=:@%,^-".contains(&byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,9 +103,11 @@ mod tests {
         let path = folder.path().join("secrets.env");
         add(&path, &["A"], &Random::system()).unwrap();
         let before = fs::read_to_string(&path).unwrap();
+        // As an editor may leave it: the last line without its end.
+        fs::write(&path, before.trim_end()).unwrap();
         add(&path, &["B"], &Random::system()).unwrap();
         let after = fs::read_to_string(&path).unwrap();
-        assert!(after.starts_with(&before));
+        assert!(after.starts_with(&before), "the first line is whole, and as it was");
         let values = read(&path).unwrap();
         assert_eq!(values.keys().collect::<Vec<_>>(), ["A", "B"]);
         assert!(values.values().all(|value| value.len() == 64));
@@ -104,8 +118,19 @@ mod tests {
     fn a_bad_line_is_named_by_number_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.env");
-        fs::write(&path, "# comment\n\nA=1\nhunter2\n").unwrap();
-        let message = read(&path).unwrap_err().to_string();
-        assert!(message.contains("line 4") && !message.contains("hunter2"), "{message}");
+        // `lines()` takes a line's carriage return for its end; a shell does not.
+        for bad in [
+            "hunter2",
+            "B=\"hunter2\"",
+            "B='hunter2'",
+            "B=hunter2 # note",
+            "B=$hunter2",
+            "B=hunter2\r",
+            " B=hunter2",
+        ] {
+            fs::write(&path, format!("# comment\n\nA=1\n{bad}\n")).unwrap();
+            let message = read(&path).unwrap_err().to_string();
+            assert!(message.contains("line 4") && !message.contains("hunter2"), "{bad:?}: {message}");
+        }
     }
 }

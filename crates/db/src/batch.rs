@@ -53,6 +53,16 @@ struct Waiting<I, V> {
     verdict: oneshot::Sender<Result<V, SubmitError>>,
 }
 
+impl SubmitError {
+    /// True when the same item may be stored later with nothing changed, as [`DbError::is_transient`] says.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Full | Self::Unavailable => true,
+            Self::Refused(error) => error.is_transient(),
+        }
+    }
+}
+
 impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     /// Starts the thread. It connects when the first item comes, and again whenever the connection was lost.
     ///
@@ -181,7 +191,7 @@ impl<F, W> Thread<F, W> {
     where
         W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>>,
     {
-        let error = match retried(|| self.attempt(items)) {
+        let error = match retried(self.database.backend(), || self.attempt(items)) {
             Ok(told) => {
                 verdicts.into_iter().zip(told).for_each(|(to, verdict)| tell(to, Ok(verdict)));
                 return ControlFlow::Continue(());

@@ -154,9 +154,10 @@ impl Conn {
         matches!(depth, Ok(Some(_)))
     }
 
-    /// Asks the server whether it is there.
+    /// Asks the server whether it is there. A simple query, in one message: outside of a transaction, PgBouncer may hand a second one
+    /// to another session.
     pub(crate) fn ping(&mut self) -> DbResult<()> {
-        Ok(crate::on_backend!(self, |c| c.ping())?)
+        self.execute_batch("SELECT 1")
     }
 
     /// True when the connection must not be used again. Asks nobody.

@@ -4,7 +4,7 @@ use crate::conn::{Backend, Conn};
 use crate::error::{DbError, DbResult};
 use crate::url::DatabaseUrl;
 use diesel::Connection;
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 use std::fs::OpenOptions;
@@ -56,7 +56,14 @@ impl Connector {
 
     fn open_with(&self, limits: bool) -> DbResult<Conn> {
         match (self.url.postgres(&self.schema, limits), self.url.sqlite_path()) {
-            (Some(told), _) => Ok(Conn::from(PgConnection::establish(&told)?)),
+            (Some(told), _) => {
+                let mut conn = PgConnection::establish(&told)?;
+                if self.url.is_pooled() {
+                    // A statement's name is the session's, and the next transaction has another session: it would meet a stranger's.
+                    conn.set_prepared_statement_cache_size(CacheSize::Disabled);
+                }
+                Ok(Conn::from(conn))
+            }
             (None, Some(path)) => Ok(Conn::from(open_sqlite(path)?)),
             (None, None) => Err(DbError::broken("a database address of neither engine")),
         }

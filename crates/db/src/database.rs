@@ -8,8 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-/// How often a transaction that others were in the way of is run, at most.
-pub(crate) const ATTEMPTS: u32 = 5;
+/// How often a transaction that others were in the way of is run, at most. On SQLite only another process can be in the way, which
+/// `busy_timeout` has waited for already: callers are to hear of it before they lose patience.
+fn attempts(backend: Backend) -> u32 {
+    match backend {
+        Backend::Postgres => 5,
+        Backend::Sqlite => 1,
+    }
+}
 
 /// How a [`Database`] behaves.
 #[derive(Debug, Clone)]
@@ -126,8 +132,10 @@ impl Database {
                     .map_err(|_| DbError::unavailable("waited too long to write to SQLite"))?,
             ),
         };
-        self.on_thread(slot, turn, deadline, move |conn| retried(|| conn.transaction(Mode::Write, &mut work)))
-            .await
+        self.on_thread(slot, turn, deadline, move |conn| {
+            retried(conn.backend(), || conn.transaction(Mode::Write, &mut work))
+        })
+        .await
     }
 
     /// Asks the database for an answer: readiness.
@@ -220,11 +228,11 @@ where
 }
 
 /// Runs `attempt` again while others are in the way. The pauses grow, and stay far below a client's patience.
-pub(crate) fn retried<T>(mut attempt: impl FnMut() -> DbResult<T>) -> DbResult<T> {
+pub(crate) fn retried<T>(backend: Backend, mut attempt: impl FnMut() -> DbResult<T>) -> DbResult<T> {
     let mut tries = 1;
     loop {
         match attempt() {
-            Err(error) if error.class() == Class::Busy && tries < ATTEMPTS => {
+            Err(error) if error.class() == Class::Busy && tries < attempts(backend) => {
                 tracing::debug!(%error, tries, "running the transaction again");
                 std::thread::sleep(Duration::from_millis(1 << tries));
                 tries += 1;

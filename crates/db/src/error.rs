@@ -10,10 +10,11 @@ use std::error::Error as StdError;
 /// The result of work on a database.
 pub type DbResult<T> = Result<T, DbError>;
 
-/// The cause, for the log. It may quote stored values: log it, never send it.
+/// The cause, for the log: what the engine or its client said. Errors over values have none, since it would quote them.
 type Cause = Box<dyn StdError + Send + Sync>;
 
-/// What went wrong. Match on the variant, or on [`DbError::class`]; the cause is for the log alone.
+/// What went wrong. Match on the variant, or on [`DbError::class`]; the cause is for the log alone. No variant holds a value that
+/// was stored or was to be.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// No database to talk to: away, stopping, full, or all connections taken. Nothing is known to have been stored.
@@ -27,13 +28,11 @@ pub enum DbError {
     Conflict {
         /// Which key.
         constraint: String,
-        /// The cause, for the log.
-        #[source]
-        cause: Cause,
     },
-    /// The database, or its type, refuses a value: out of range, too long, another constraint broken.
-    #[error("the database refuses a value")]
-    Data(#[source] Cause),
+    /// The database, or its type, refuses a value: out of range, too long, another constraint broken. Holds what was broken and
+    /// where, by names of the schema.
+    #[error("the database refuses a value: {0}")]
+    Data(String),
     /// The fault is in our statement, schema or stored data. Trying again won't help.
     #[error("the database can't do what was asked")]
     Broken(#[source] Cause),
@@ -86,8 +85,8 @@ impl From<Diesel> for DbError {
         match class_of(&error) {
             Class::Unavailable => Self::Unavailable(error.into()),
             Class::Busy => Self::Busy(error.into()),
-            Class::Conflict => Self::Conflict { constraint: constraint_of(&error), cause: error.into() },
-            Class::Data => Self::Data(error.into()),
+            Class::Conflict => Self::Conflict { constraint: constraint_of(&error) },
+            Class::Data => Self::Data(refusal_of(&error)),
             Class::Broken => Self::Broken(error.into()),
         }
     }
@@ -188,9 +187,50 @@ fn sqlite_says(message: &str) -> bool {
 }
 
 fn constraint_of(error: &Diesel) -> String {
-    let Diesel::DatabaseError(_, info) = error else { return String::new() };
+    let Some((_, info)) = said_by_database(error) else { return String::new() };
     match info.constraint_name() {
         Some(name) => name.to_owned(),
-        None => info.message().trim_start_matches("UNIQUE constraint failed: ").to_owned(),
+        None => info.message().strip_prefix("UNIQUE constraint failed: ").unwrap_or_default().to_owned(),
+    }
+}
+
+/// What a refused value broke, and where. Of the database's own words only SQLite's on constraints are passed on, which name
+/// them; all others may quote the value.
+fn refusal_of(error: &Diesel) -> String {
+    let Some((kind, info)) = said_by_database(error) else {
+        return "its type can't hold it".to_owned();
+    };
+    if ["CHECK", "FOREIGN KEY", "NOT NULL"].iter().any(|what| {
+        info.message().strip_prefix(what).is_some_and(|rest| rest.starts_with(" constraint failed"))
+    }) {
+        return info.message().to_owned();
+    }
+    let names = [info.table_name(), info.column_name(), info.constraint_name()];
+    names.into_iter().flatten().fold(format!("{kind:?}"), |said, name| format!("{said} {name}"))
+}
+
+type Info<'a> = &'a (dyn DatabaseErrorInformation + Send + Sync);
+
+fn said_by_database(error: &Diesel) -> Option<(&Kind, Info<'_>)> {
+    match error {
+        Diesel::DatabaseError(kind, info) => Some((kind, info.as_ref())),
+        Diesel::RollbackErrorOnCommit { commit_error, .. } => said_by_database(commit_error),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Class, DbError, Diesel, Kind, StdError as _};
+
+    #[test]
+    fn errors_over_values_do_not_quote_them() {
+        for kind in [Kind::Unknown, Kind::CheckViolation, Kind::UniqueViolation] {
+            let said = "invalid input for bigint: \"someone@example.test\" constraint failed: ".to_owned();
+            let error = DbError::from(Diesel::DatabaseError(kind, Box::new(said)));
+            assert!(matches!(error.class(), Class::Data | Class::Conflict), "{error:?}");
+            assert!(!format!("{error} {error:?}").contains("someone"), "{error:?}");
+            assert!(error.source().is_none(), "{error:?}");
+        }
     }
 }

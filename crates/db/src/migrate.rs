@@ -10,6 +10,7 @@ use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+use std::time::Duration;
 
 /// A service's migrations, for both engines. Made by [`migrations!`](crate::migrations!), kept in a `static`.
 pub struct Migrations {
@@ -19,7 +20,7 @@ pub struct Migrations {
 
 /// Embeds a service's migrations: the two folders, relative to the crate's `Cargo.toml`.
 ///
-/// ```ignore
+/// ```text
 /// pub static MIGRATIONS: db::Migrations =
 ///     db::migrations!("../../migrations/audit-log/postgres", "../../migrations/audit-log/sqlite");
 /// ```
@@ -42,6 +43,9 @@ macro_rules! migrations {
 
 /// Keeps migrations of all services, and of all replicas, one after the other. A number of our own choosing.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4710209837)";
+
+/// How often the schema is looked at while jobs wait for it.
+const POLL: Duration = Duration::from_millis(200);
 
 impl Migrations {
     /// For [`migrations!`](crate::migrations!).
@@ -98,6 +102,37 @@ impl Migrations {
                 Ok(known.iter().all(|version| ran.contains(version)))
             })
             .await
+    }
+
+    /// For readiness: an error while the schema is not current. The future holds what it needs by itself.
+    ///
+    /// # Errors
+    /// `Broken` when migrations are still to run; `Unavailable`.
+    pub fn require_current(
+        &'static self,
+        database: &Database,
+    ) -> impl Future<Output = DbResult<()>> + Send + use<> {
+        let database = database.clone();
+        async move {
+            match self.is_current(&database).await? {
+                true => Ok(()),
+                false => Err(DbError::broken("the schema is not current: run the migrations")),
+            }
+        }
+    }
+
+    /// For jobs: waits, and complains to nobody, until the schema is current. False when `stop` came first.
+    pub async fn until_current(&'static self, database: &Database, stop: impl Future<Output = ()>) -> bool {
+        let waiting = async {
+            while let Err(error) = self.require_current(database).await {
+                tracing::debug!(%error, schema = database.schema(), "waiting for the schema");
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::select! {
+            () = waiting => true,
+            () = stop => false,
+        }
     }
 
     async fn locked(

@@ -58,6 +58,11 @@ impl DatabaseUrl {
         }
     }
 
+    /// True when a pooler stands before the server (`?pgbouncer=true`), which hands each transaction to another session.
+    pub fn is_pooled(&self) -> bool {
+        matches!(self.0, Target::Postgres { pgbouncer: true, .. })
+    }
+
     /// The SQLite file, when it is one.
     pub fn sqlite_path(&self) -> Option<&Path> {
         match &self.0 {

@@ -7,7 +7,7 @@ use http_kit::server::Listen;
 use crate::hop::Timeouts;
 
 /// Everything the gateway is told at start.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where and how it listens.
     pub listen: Listen,

@@ -1,5 +1,5 @@
-//! Why a request was not passed on, or brought no answer: one closed list, and what each is for a client. Causes are logged by
-//! http-kit, never sent.
+//! Why a request was not passed on, or brought no answer: one closed list, and what each is for a client; and why the service
+//! itself does not start. Causes are logged by http-kit, never sent.
 
 use contract::problems::Code;
 use http_kit::problem::Failure;
@@ -44,7 +44,7 @@ impl From<Error> for Failure {
             }
             Error::Hop(HopError::ClientStalled) => (Code::RequestTimeout, None),
             // Whoever broke off seldom reads this; who sent chunks that are none does.
-            Error::Hop(HopError::ClientBroke(_)) => {
+            Error::Hop(HopError::ClientCutOff(_) | HopError::ClientBroke(_)) => {
                 (Code::InvalidJson, Some("The body ended before it was whole."))
             }
         };
@@ -57,3 +57,14 @@ impl From<Error> for Failure {
 }
 
 const MAY_HAVE_TAKEN_EFFECT: &str = "The request was passed on, and may have taken effect.";
+
+/// Why the service does not start. One line that names the setting, where it is one's fault, and never its value.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] http_kit::config::ConfigError),
+    /// It can't listen.
+    #[error(transparent)]
+    Start(#[from] http_kit::service::StartError),
+}

@@ -8,14 +8,24 @@ mod headers;
 mod hop;
 mod paths;
 pub mod routes;
-mod start;
 mod state;
 mod trail;
 
+use http_kit::service::Running;
+
 pub use config::Config;
+pub use error::StartError;
 pub use hop::Timeouts;
 pub use http_kit::kit::Seams;
-pub use start::{StartError, start};
 
 /// This service's name: in internal tokens, audit entries and logs.
-pub const NAME: &str = http_kit::headers::GATEWAY;
+pub const NAME: &str = contract::internal::GATEWAY;
+
+/// Starts the service, inside a tokio runtime. It is ready as soon as it runs: one service being away closes no door but its own.
+///
+/// # Errors
+/// A setting that can't be, or an address that can't be listened on.
+pub fn start(config: Config, seams: Seams) -> Result<Running, StartError> {
+    let listen = config.listen.clone();
+    Ok(state::assemble(config, seams)?.start(&listen)?)
+}

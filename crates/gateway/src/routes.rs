@@ -7,7 +7,7 @@ use contract::audit::Category;
 use http_kit::caller::{Anyone, Caller};
 use http_kit::routes::{Audit, Route, RouteTable};
 
-use crate::handlers::pass_request_on;
+use crate::handlers::requests::pass_request_on;
 use crate::state::{Behind, State};
 
 /// One line of the table.
@@ -18,8 +18,6 @@ pub(crate) struct Door {
     path: &'static str,
     /// Where it leads.
     pub(crate) behind: Behind,
-    /// Does a request go on when its client goes away? A platform may send a webhook and not wait for the answer.
-    pub(crate) outlives_client: bool,
     /// Under what the trail keeps what could not be passed on. What was passed on the service itself records.
     category: Category,
     /// The entry's action.
@@ -32,7 +30,6 @@ static DOORS: [Door; 3] = [
         method: Some(Method::POST),
         path: "/api/webhooks/{rest:.*}",
         behind: Behind::WebhookIngest,
-        outlives_client: true,
         category: Category::Webhook,
         action: "webhook.pass_on",
     },
@@ -40,7 +37,6 @@ static DOORS: [Door; 3] = [
         method: None,
         path: "/api/service/{rest:.*}",
         behind: Behind::ServiceApi,
-        outlives_client: false,
         category: Category::ServiceApi,
         action: "service_api.pass_on",
     },
@@ -48,7 +44,6 @@ static DOORS: [Door; 3] = [
         method: None,
         path: "/api/audit/{rest:.*}",
         behind: Behind::AuditLog,
-        outlives_client: false,
         category: Category::Audit,
         action: "audit.pass_on",
     },

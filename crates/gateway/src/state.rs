@@ -1,8 +1,21 @@
-//! What all requests share: the services behind, and how long to wait for them.
+//! What all requests share: the services behind, and how long to wait for them; and how the gateway is put together from its
+//! settings.
 
 use std::sync::Arc;
 
+use contract::internal::{AUDIT_LOG, SERVICE_API, WEBHOOK_INGEST};
+use http_kit::client::{InternalClient, InternalTokens};
+use http_kit::config::ConfigError;
+use http_kit::headers::HeaderLimits;
+use http_kit::health::Readiness;
+use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::server::Shutdown;
+use http_kit::service::Service;
+
+use crate::config::Config;
+use crate::error::StartError;
 use crate::hop::{Timeouts, Upstream};
+use crate::{NAME, routes, trail};
 
 /// A service behind the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,4 +41,38 @@ impl State {
             Behind::AuditLog => &self.audit_log,
         }
     }
+}
+
+/// Puts the service together: what it shares, its routes, its jobs. Nothing is listened on and nothing connected to yet.
+pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
+    let Seams { clock, random } = seams;
+    let Config { internal, webhook_ingest_url, service_api_url, audit_log_url, timeouts, .. } = config;
+    let upstream = |name, setting: &str, url: &str| {
+        Upstream::new(name, url, internal.clone(), clock.clone())
+            .map(Arc::new)
+            .map_err(|_| ConfigError::invalid(setting, "of the form http://host:port"))
+    };
+    let state = State {
+        webhook_ingest: upstream(WEBHOOK_INGEST, "WEBHOOK_INGEST_URL", &webhook_ingest_url)?,
+        service_api: upstream(SERVICE_API, "SERVICE_API_URL", &service_api_url)?,
+        audit_log: upstream(AUDIT_LOG, "AUDIT_LOG_URL", &audit_log_url)?,
+        timeouts,
+    };
+    let tokens = InternalTokens::new(NAME, AUDIT_LOG, internal, clock.clone());
+    let client = InternalClient::new("AUDIT_LOG_URL", &audit_log_url, tokens)?;
+    let (stop, stopping) = Shutdown::channel();
+    let kit = Kit {
+        service: NAME,
+        recorder: trail::recorder(client, clock.clone(), random.clone(), stopping),
+        clock,
+        random,
+        credentials: Credentials::default(),
+        readiness: Readiness::new(),
+        header_limits: HeaderLimits::EDGE,
+    };
+    let passing_on = move |shutdown: Shutdown| async move {
+        shutdown.requested().await;
+        stop.now();
+    };
+    Ok(Service::new(kit, &routes::table()).with_state(state).with_job("audit.trail", passing_on))
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use auth::random::Random;
 use contract::audit::Sealed;
 use contract::clock::Clock;
-use contract::internal::{AppendEntries, AppendedEntries};
+use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
 use http_kit::audit::{RecordError, Recorder};
+use http_kit::backoff::Backoff;
 use http_kit::client::{CallError, InternalClient};
 use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
@@ -18,8 +19,8 @@ const AT_ONCE: usize = 500;
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(5);
 
-/// The first and the longest pause between tries, in milliseconds.
-const PAUSES: (u64, u64) = (200, 5_000);
+/// Between tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// Ships entries to audit-log.
 #[derive(Clone)]
@@ -56,14 +57,14 @@ impl Trail {
 
     /// Ships one batch. A batch that audit-log finds senseless is dropped, or it would stand in the way of all others for ever.
     async fn ship_batch(&self, batch: &AppendEntries) -> Result<(), CallError> {
-        let mut pause = PAUSES.0;
+        let mut failures: u32 = 0;
         loop {
             let context = RequestContext::fresh(&self.clock, &self.random);
             let last = self.stopping.is_requested();
             let called =
-                self.client.post_json::<_, AppendedEntries>(&context, "/internal/entries", batch, CALL).await;
+                self.client.post_json::<_, AppendedEntries>(&context, APPEND_ENTRIES, batch, CALL).await;
             let Err(error) = called else { return Ok(()) };
-            if is_final(&error) {
+            if error.is_about_the_body() {
                 tracing::error!(dropped = batch.entries.len(), %error, "audit-log refuses these audit entries for good");
                 return Ok(());
             }
@@ -71,23 +72,16 @@ impl Trail {
                 return Err(error);
             }
             tracing::warn!(waiting = batch.entries.len(), %error, "counted refusals wait for audit-log");
-            self.wait(pause).await;
-            pause = PAUSES.1.min(pause * 2);
+            failures = failures.saturating_add(1);
+            self.wait(BACKOFF.after(failures, &self.random)).await;
         }
     }
 
-    /// Half of the pause and a random part of the other half, so that several gateways don't come back at one time.
-    async fn wait(&self, pause: u64) {
-        let random = u64::from(u16::from_be_bytes(self.random.bytes()));
-        let milliseconds = pause / 2 + pause * random / u64::from(u16::MAX) / 2;
+    /// Waits that long, or until there is no more time.
+    async fn wait(&self, pause: Duration) {
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(milliseconds)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = self.stopping.requested() => {}
         }
     }
-}
-
-/// Would the same batch be refused again? Everything but its own content may be better next time.
-fn is_final(error: &CallError) -> bool {
-    matches!(error, CallError::Refused { status: 400 | 413 | 422, .. })
 }

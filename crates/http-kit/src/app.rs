@@ -10,6 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpMessage as _, HttpResponse, guard, web};
+use contract::internal::GATEWAY;
 use contract::problems::Code;
 use tracing::Instrument as _;
 
@@ -17,7 +18,7 @@ use crate::audit::{Due, RequestAudit};
 use crate::body::Rest;
 use crate::context::RequestContext;
 use crate::dispatch::{Arrived, InternalToken};
-use crate::headers::{CLIENT_ADDRESS, GATEWAY, INTERNAL_TOKEN, REQUEST_ID};
+use crate::headers::{CLIENT_ADDRESS, INTERNAL_TOKEN, REQUEST_ID};
 use crate::kit::Shared;
 use crate::problem::{Failure, PROBLEM_JSON, Said, render};
 use crate::routes::RouteTable;

@@ -78,7 +78,7 @@ pub enum Identity {
     /// The claims of a verified staff JWT.
     Staff(StaffClaims),
     /// The `iss` of a verified internal token.
-    Service(String),
+    Internal(String),
 }
 
 /// The caller of one request, let in under `S`.

@@ -85,6 +85,14 @@ pub enum CallError {
     Unreadable(&'static str),
 }
 
+impl CallError {
+    /// True for a refusal of the body itself, which the same body would meet again and another would not: it is not about our
+    /// token, our haste or the state of the service called.
+    pub fn is_about_the_body(&self) -> bool {
+        matches!(self, Self::Refused { status: 400 | 413 | 422, .. })
+    }
+}
+
 /// Calls one other service. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct InternalClient {

@@ -1,8 +1,6 @@
 //! What names a request on its way through the services: the request id and the W3C trace context. Both are made here when the
 //! caller sent none worth keeping. Nothing here is secret or personal.
 
-use std::fmt::Write as _;
-
 use actix_web::http::header::HeaderMap;
 use auth::random::Random;
 use contract::clock::Clock;
@@ -45,12 +43,12 @@ impl RequestContext {
 
     /// The trace id in lower-case hex.
     pub fn trace_id(&self) -> String {
-        hex(&self.trace_id)
+        hex::encode(self.trace_id)
     }
 
     /// The `traceparent` to send with calls made for this request.
     pub fn traceparent(&self) -> String {
-        format!("00-{}-{}-{:02x}", hex(&self.trace_id), hex(&self.span_id), self.flags)
+        format!("00-{}-{}-{:02x}", hex::encode(self.trace_id), hex::encode(self.span_id), self.flags)
     }
 }
 
@@ -59,14 +57,6 @@ fn one<'a>(headers: &'a HeaderMap, name: &actix_web::http::header::HeaderName) -
     let mut values = headers.get_all(name);
     let value = values.next()?;
     if values.next().is_some() { None } else { value.to_str().ok() }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
 }
 
 /// Trace id and flags of a `traceparent` (W3C Trace Context, section 3.2). Later versions are read as far as version 00 goes.
@@ -84,13 +74,8 @@ fn parse_traceparent(text: &str) -> Option<([u8; 16], u8)> {
 /// Lower-case hex of exactly `N` bytes.
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+    let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (lower && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -101,7 +86,7 @@ mod tests {
     fn only_a_valid_traceparent_is_carried_on() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let (trace, flags) = parse_traceparent(good).expect("valid");
-        assert_eq!((super::hex(&trace).as_str(), flags), ("4bf92f3577b34da6a3ce929d0e0e4736", 1));
+        assert_eq!((hex::encode(trace).as_str(), flags), ("4bf92f3577b34da6a3ce929d0e0e4736", 1));
         assert!(parse_traceparent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-later").is_some());
         for bad in [
             "",

@@ -130,7 +130,7 @@ fn identify(
             Ok(Identity::Staff(claims))
         }
         Access::Internal => match &arrived.issuer {
-            Ok(issuer) => Ok(Identity::Service(issuer.clone())),
+            Ok(issuer) => Ok(Identity::Internal(issuer.clone())),
             Err(InternalToken::Missing) => Err(Failure::new(Code::CredentialsMissing)),
             Err(InternalToken::Invalid) => Err(Failure::new(Code::CredentialsInvalid)),
         },

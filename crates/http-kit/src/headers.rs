@@ -3,7 +3,7 @@
 use actix_web::http::header::HeaderName;
 
 /// What every header of ours between services starts with; the gateway strips all of them from what comes in.
-pub const INTERNAL_PREFIX: &str = "x-crm-";
+pub(crate) const INTERNAL_PREFIX: &str = "x-crm-";
 
 /// Carries the token that one service shows another (HS256, 60 s).
 pub const INTERNAL_TOKEN: HeaderName = HeaderName::from_static("x-crm-internal");
@@ -16,9 +16,6 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// The `iss` of the gateway's internal tokens: the only service whose word on a client's address counts.
-pub const GATEWAY: &str = "gateway";
 
 /// Is this a header that only our own services may send?
 pub fn is_internal(name: &str) -> bool {

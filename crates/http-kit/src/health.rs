@@ -14,7 +14,8 @@ use crate::kit::Shared;
 use crate::problem::Failure;
 use crate::routes::{Audit, Route};
 
-type Check = dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync;
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+type Check = dyn Fn() -> BoxFuture<'static, Result<(), Cause>> + Send + Sync;
 
 /// What must hold for a service to be ready.
 #[derive(Clone, Default)]
@@ -32,13 +33,13 @@ impl Readiness {
     where
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
-        E: std::fmt::Display,
+        E: Into<Cause>,
     {
         self.0.push((
             name,
             Arc::new(move || {
                 let checking = check();
-                Box::pin(async move { checking.await.map_err(|error| error.to_string()) })
+                Box::pin(async move { checking.await.map_err(Into::into) })
             }),
         ));
         self
@@ -46,7 +47,7 @@ impl Readiness {
 }
 
 /// The two routes of every service.
-pub fn routes() -> [Route; 2] {
+pub(crate) fn routes() -> [Route; 2] {
     const PROBE: Audit = Audit::Quiet("a probe by the machinery that runs us");
     [Route::get("/livez", PROBE, read_liveness), Route::get("/readyz", PROBE, read_readiness)]
 }

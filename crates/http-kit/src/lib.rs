@@ -6,6 +6,7 @@
 
 mod app;
 pub mod audit;
+pub mod backoff;
 mod body;
 pub mod caller;
 pub mod client;

@@ -1,41 +1,17 @@
 //! Paths that are refused before routing, so that no reader of the path, ours or behind us, can take it for another one.
 
+use percent_encoding::percent_decode_str;
+
 /// Would some reader take this raw path for another path? True for `//`, a dot segment and `%00`, encoded or not, also behind
 /// an encoded slash.
 pub(crate) fn is_ambiguous(path: &str) -> bool {
-    let decoded = decode(path.as_bytes());
+    // One round; what is no escape stays.
+    let decoded: Vec<u8> = percent_decode_str(path).collect();
     path.contains("//")
         || decoded.contains(&0)
         || decoded
             .split(|byte| *byte == b'/' || *byte == b'\\')
             .any(|segment| matches!(segment, b"." | b".."))
-}
-
-/// One round of percent-decoding; what is not an escape stays.
-fn decode(path: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((&first, after)) = rest.split_first() {
-        let escape = match (first, after) {
-            (b'%', [high, low, tail @ ..]) => {
-                hex(*high).zip(hex(*low)).map(|(high, low)| (high * 16 + low, tail))
-            }
-            _ => None,
-        };
-        let (byte, tail) = escape.unwrap_or((first, after));
-        decoded.push(byte);
-        rest = tail;
-    }
-    decoded
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

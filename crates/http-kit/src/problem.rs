@@ -14,9 +14,9 @@ use contract::ids::{EventId, RequestId};
 use contract::problems::{Code, FieldError, Problem};
 
 /// The media type of every error we answer (RFC 9457, section 6.1).
-pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// After how many seconds a caller may try again, where we do not know better.
+/// After how many seconds a caller may try again.
 const TRY_AGAIN_SECONDS: u32 = 1;
 
 /// What a failure says to the caller: a problem that lacks the request's id.
@@ -35,7 +35,6 @@ pub struct Failure(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     said: Said,
-    retry_after: Option<u32>,
     allow: Option<HeaderValue>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -43,9 +42,8 @@ struct Inner {
 impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
-        let retry_after = (code.status() == 503).then_some(TRY_AGAIN_SECONDS);
         let said = Said { code, detail: None, errors: Vec::new(), kept: None };
-        Self(Box::new(Inner { said, retry_after, allow: None, cause: None }))
+        Self(Box::new(Inner { said, allow: None, cause: None }))
     }
 
     /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
@@ -73,13 +71,6 @@ impl Failure {
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
-        self
-    }
-
-    /// Says after how many seconds another try makes sense.
-    #[must_use]
-    pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -112,12 +103,6 @@ impl Failure {
     }
 }
 
-impl From<Code> for Failure {
-    fn from(code: Code) -> Self {
-        Self::new(code)
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.0.said.code.as_str())
@@ -141,8 +126,8 @@ impl ResponseError for Failure {
         if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());
         }
-        if let Some(seconds) = self.0.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
+        if self.0.said.code.status() == 503 {
+            headers.insert(RETRY_AFTER, TRY_AGAIN_SECONDS.into());
         }
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         response.extensions_mut().insert(self.0.said.clone());

@@ -15,7 +15,7 @@ use crate::dispatch::{self, Register};
 use crate::kit::Credentials;
 
 /// The largest request body of a route that says nothing else: 64 KiB.
-pub const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024;
+pub(crate) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Route {
     }
 
     /// The largest request body, in bytes.
-    pub fn payload_limit(&self) -> usize {
+    pub(crate) fn payload_limit(&self) -> usize {
         self.payload_limit
     }
 

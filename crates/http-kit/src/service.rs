@@ -60,7 +60,7 @@ pub enum RunError {
 /// What jobs have to end in at least, however short the drain is: the last entries are still to be handed over.
 const LEAST_FOR_JOBS: Duration = Duration::from_secs(5);
 
-type Job = Box<dyn FnOnce(Shutdown) -> BoxFuture<'static, ()> + Send>;
+type Job = Box<dyn FnOnce(SocketAddr, Shutdown) -> BoxFuture<'static, ()> + Send>;
 
 /// A service that is ready to start.
 pub struct Service {
@@ -90,12 +90,22 @@ impl Service {
     /// Background work. It runs beside the server, and must end soon after the shutdown that it is given; the server has drained
     /// by then, so what the last answers left behind can still be finished.
     #[must_use]
-    pub fn with_job<F, Fut>(mut self, name: &'static str, job: F) -> Self
+    pub fn with_job<F, Fut>(self, name: &'static str, job: F) -> Self
     where
         F: FnOnce(Shutdown) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.jobs.push((name, Box::new(move |shutdown| Box::pin(job(shutdown)))));
+        self.with_job_at(name, |_, shutdown| job(shutdown))
+    }
+
+    /// [`Service::with_job`], for work that must know where the service listens.
+    #[must_use]
+    pub fn with_job_at<F, Fut>(mut self, name: &'static str, job: F) -> Self
+    where
+        F: FnOnce(SocketAddr, Shutdown) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.jobs.push((name, Box::new(move |address, shutdown| Box::pin(job(address, shutdown)))));
         self
     }
 
@@ -115,7 +125,7 @@ impl Service {
         let mut tasks = Tasks::default();
         tasks.start("audit.refusals", flush_refusals(Arc::clone(&shared), jobs_shutdown.clone()));
         for (job_name, job) in jobs {
-            tasks.start(job_name, job(jobs_shutdown.clone()));
+            tasks.start(job_name, job(address, jobs_shutdown.clone()));
         }
         let handle = server.handle();
         tokio::spawn(async move {
@@ -222,11 +232,6 @@ impl Running {
     /// `http://address:port`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
-    }
-
-    /// The service's name.
-    pub fn name(&self) -> &'static str {
-        self.name
     }
 
     /// Serves until `signal` resolves, or the server or a job fails by itself, then stops as [`Running::stop`] does.

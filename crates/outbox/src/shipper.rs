@@ -6,15 +6,15 @@ use crate::wake::Wake;
 use auth::random::Random;
 use contract::audit::Sealed;
 use contract::clock::{Clock, Timestamp};
-use contract::internal::{AppendEntries, AppendedEntries};
+use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
 use db::lease::{self, Lease};
-use db::{Database, DbError, DbResult};
+use db::{Database, DbError, DbResult, Migrations};
+use http_kit::backoff::Backoff;
 use http_kit::client::{CallError, InternalClient};
 use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
 use std::time::Duration;
 
-const PATH: &str = "/internal/entries";
 const LEASE: &str = "outbox";
 /// Only an owner that died makes others wait for its end.
 const LEASE_TTL: Duration = Duration::from_secs(10);
@@ -27,8 +27,8 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// How often it looks by itself: for rows of other replicas, and of processes that died before they woke anyone.
 const POLL: Duration = Duration::from_secs(1);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-const BACKOFF_FIRST: Duration = Duration::from_millis(100);
-const BACKOFF_LAST: Duration = Duration::from_secs(10);
+/// Between rounds that failed.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
 /// Entries that audit-log refuses one by one and that are passed over, so that they hold nobody up. They stay in the
 /// table, are tried again by the next start, and more of them than this stop the shipping: then the fault is no entry's.
 const SET_ASIDE: usize = 100;
@@ -70,8 +70,15 @@ impl Shipper {
     /// Ships from `database` through `client`, which must be audit-log's.
     pub fn new(database: Database, client: InternalClient, clock: Clock, random: Random, wake: Wake) -> Self {
         // Sixteen random bytes: no two processes are one owner, a restarted one neither.
-        let owner = random.bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let owner = hex::encode(random.bytes::<16>());
         Self { database, client, clock, random, wake, owner, lease: None, set_aside: Vec::new() }
+    }
+
+    /// As [`Shipper::run`], from when the schema is what `migrations` make of it.
+    pub async fn run_once_current(self, migrations: &'static Migrations, shutdown: Shutdown) {
+        if migrations.until_current(&self.database, shutdown.requested()).await {
+            self.run(shutdown).await;
+        }
     }
 
     /// Works until `shutdown`. It may be stopped anywhere: what was not acknowledged is there for the next.
@@ -89,12 +96,12 @@ impl Shipper {
     }
 
     async fn work(&mut self) {
-        let mut backoff = BACKOFF_FIRST;
+        let mut failures: u32 = 0;
         loop {
             match self.round().await {
-                Ok(Round::Shipped) => backoff = BACKOFF_FIRST,
+                Ok(Round::Shipped) => failures = 0,
                 Ok(Round::Idle) => {
-                    backoff = BACKOFF_FIRST;
+                    failures = 0;
                     tokio::select! {
                         () = self.wake.woken() => {}
                         () = tokio::time::sleep(POLL) => {}
@@ -102,8 +109,8 @@ impl Shipper {
                 }
                 Err(trouble) => {
                     trouble.log();
-                    tokio::time::sleep(self.jittered(backoff)).await;
-                    backoff = (backoff * 2).min(BACKOFF_LAST);
+                    failures = failures.saturating_add(1);
+                    tokio::time::sleep(BACKOFF.after(failures, &self.random)).await;
                 }
             }
         }
@@ -149,7 +156,7 @@ impl Shipper {
                     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
                     self.database.write(move |conn| remove(conn, &ids)).await?;
                 }
-                Err(error) if !is_about_the_entries(&error) => return Err(Trouble::Call(error)),
+                Err(error) if !error.is_about_the_body() => return Err(Trouble::Call(error)),
                 Err(_) if rows.len() > 1 => {
                     let later = rows.split_off(rows.len() / 2);
                     parts.extend([later, rows]);
@@ -168,15 +175,10 @@ impl Shipper {
     async fn hand_over(&self, rows: &[Row]) -> Result<(), CallError> {
         let entries = AppendEntries { entries: rows.iter().map(|row| row.entry.clone()).collect() };
         let context = RequestContext::fresh(&self.clock, &self.random);
-        let appended: AppendedEntries = self.client.post_json(&context, PATH, &entries, CALL_TIMEOUT).await?;
+        let appended: AppendedEntries =
+            self.client.post_json(&context, APPEND_ENTRIES, &entries, CALL_TIMEOUT).await?;
         tracing::debug!(appended = appended.appended, already_there = appended.already_there, "shipped");
         Ok(())
-    }
-
-    /// Between half of `pause` and all of it, so that replicas that failed together don't come back together.
-    fn jittered(&self, pause: Duration) -> Duration {
-        let half = pause / 2;
-        half + half.mul_f64(f64::from(u16::from_be_bytes(self.random.bytes())) / f64::from(u16::MAX))
     }
 }
 
@@ -211,9 +213,4 @@ fn fitting(rows: &[Row]) -> usize {
 
 fn size(entry: &Sealed) -> usize {
     entry.payload.len() + entry.disclosures.iter().map(String::len).sum::<usize>()
-}
-
-/// A refusal that another batch would not meet: not of our token, our haste or audit-log's state.
-fn is_about_the_entries(error: &CallError) -> bool {
-    matches!(error, CallError::Refused { status: 400 | 413 | 422, .. })
 }

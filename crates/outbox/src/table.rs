@@ -116,7 +116,7 @@ impl NewRow {
             entry_id: entry.id.to_string(),
             payload: entry.payload.clone(),
             disclosures: serde_json::to_string(&entry.disclosures)
-                .map_err(|error| DbError::Data(error.into()))?,
+                .map_err(|error| DbError::Broken(error.into()))?,
             created_at: UtcTime(made_at(entry)),
         })
     }

@@ -9,8 +9,7 @@ use http_kit::server::Listen;
 const ADDRESS: &str = "127.0.0.1:8082";
 
 /// What service-api needs to know.
-#[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "it holds secrets; nobody prints it")]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens.
     pub listen: Listen,
@@ -21,7 +20,7 @@ pub struct Config {
     /// What platforms show.
     pub token: KeyRing,
     /// Where events come from, and where it is asked whether one is still to come.
-    pub ingest_url: String,
+    pub webhook_ingest_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
 }
@@ -41,7 +40,7 @@ impl Config {
             database,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             token: environment.required_key_ring("SERVICE_API_TOKEN")?,
-            ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
+            webhook_ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
         })
     }

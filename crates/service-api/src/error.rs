@@ -1,7 +1,7 @@
 //! Everything a handler here can fail with and the problem each is answered as, and why the service itself ends.
 
 use contract::problems::Code;
-use db::{Class, DbError};
+use db::DbError;
 use http_kit::client::CallError;
 use http_kit::config::ConfigError;
 use http_kit::problem::Failure;
@@ -34,14 +34,14 @@ impl From<Error> for Failure {
             // Whether there is such a client is not known, so it must not be denied.
             Error::Ingest(cause) => Self::new(Code::Unavailable).caused_by(cause),
             Error::NotIngest => Self::new(Code::PermissionDenied),
-            Error::Database(cause) if cause.is_transient() => Self::new(Code::Unavailable).caused_by(cause),
-            // The database's own words may quote the value.
-            Error::Database(cause) if cause.class() == Class::Data => {
-                Self::new(Code::InternalError).caused_by(cause.to_string())
-            }
-            Error::Database(cause) => Self::new(Code::InternalError).caused_by(cause),
+            Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
     }
+}
+
+/// Trouble with the database that passes by itself is 503; what does not is our own fault.
+fn code_of(transient: bool) -> Code {
+    if transient { Code::Unavailable } else { Code::InternalError }
 }
 
 /// Why the service does not start. One line that names the setting, where it is one's fault, and never its value.
@@ -50,8 +50,8 @@ pub enum StartError {
     /// A setting.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The database can't be opened as told.
-    #[error("DATABASE_URL: {0}")]
+    /// What works on the database can't be set up; nothing is connected to yet.
+    #[error("the pool of connections or a writing thread can't be set up: {0}")]
     Database(#[from] DbError),
     /// It can't listen.
     #[error(transparent)]

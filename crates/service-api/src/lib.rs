@@ -12,14 +12,14 @@ mod handlers;
 pub mod routes;
 mod state;
 
-use http_kit::service::{Running, Service};
+use http_kit::service::Running;
 
 pub use config::Config;
 pub use error::StartError;
 pub use http_kit::kit::Seams;
 
 /// This service's name: in internal tokens, audit entries and logs.
-pub const NAME: &str = "service-api";
+pub const NAME: &str = contract::internal::SERVICE_API;
 
 /// Its schema on PostgreSQL.
 pub const SCHEMA: &str = "service_api";
@@ -34,7 +34,5 @@ pub static MIGRATIONS: ::db::Migrations =
 /// A setting that can't be, or an address that can't be listened on.
 pub fn start(config: Config, seams: Seams) -> Result<Running, StartError> {
     let listen = config.listen.clone();
-    let (kit, state, shipper) = state::assemble(config, seams)?;
-    let service = Service::new(kit, &routes::table()).with_state(state);
-    Ok(service.with_job("outbox", |shutdown| shipper.run(shutdown)).start(&listen)?)
+    Ok(state::assemble(config, seams)?.start(&listen)?)
 }

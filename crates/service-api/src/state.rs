@@ -2,16 +2,18 @@
 //! here is a copy of what the database says.
 
 use auth::bearer::BearerTokens;
+use contract::internal::{AUDIT_LOG, WEBHOOK_INGEST};
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::service::Service;
 use outbox::{OutboxWriter, Shipper, Wake};
 
 use crate::config::Config;
 use crate::error::StartError;
-use crate::{MIGRATIONS, NAME, SCHEMA};
+use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
 /// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are.
 const PLATFORM: &str = "platform";
@@ -28,11 +30,8 @@ pub(crate) struct State {
     pub(crate) seams: Seams,
 }
 
-/// The parts of the service. Nothing is listened on and nothing connected to yet.
-///
-/// # Errors
-/// A setting that can't be.
-pub(crate) fn assemble(config: Config, seams: Seams) -> Result<(Kit, State, Shipper), StartError> {
+/// Puts the service together: what it shares, its routes, its jobs. Nothing is listened on and nothing connected to yet.
+pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
     let Seams { clock, random } = seams.clone();
     let database = Database::open(config.database, SCHEMA, &Options::default())?;
     let client = |setting, url: &str, audience| {
@@ -42,11 +41,13 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<(Kit, State, Ship
             InternalTokens::new(NAME, audience, config.internal.clone(), clock.clone()),
         )
     };
-    let ingest = client("WEBHOOK_INGEST_URL", &config.ingest_url, "webhook-ingest")?;
-    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, "audit-log")?;
+    let ingest = client("WEBHOOK_INGEST_URL", &config.webhook_ingest_url, WEBHOOK_INGEST)?;
+    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "service-api.outbox", &wake)?.recorder();
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    let checked = database.clone();
+    let readiness = Readiness::new().check("database", move || MIGRATIONS.require_current(&checked));
     let kit = Kit {
         service: NAME,
         credentials: Credentials {
@@ -55,24 +56,13 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<(Kit, State, Ship
             internal: Some(config.internal.clone()),
         },
         recorder,
-        readiness: readiness(&database),
+        readiness,
         header_limits: HeaderLimits::INNER,
         clock,
         random,
     };
-    Ok((kit, State { database, ingest, wake, seams }, shipper))
-}
-
-fn readiness(database: &Database) -> Readiness {
-    let database = database.clone();
-    Readiness::new().check("database", move || {
-        let database = database.clone();
-        async move {
-            match MIGRATIONS.is_current(&database).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err("the schema is not current: run the migrations".to_owned()),
-                Err(error) => Err(error.to_string()),
-            }
-        }
-    })
+    let state = State { database, ingest, wake, seams };
+    Ok(Service::new(kit, &routes::table())
+        .with_state(state)
+        .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
 }

@@ -64,6 +64,8 @@ pub fn start(config: &Config) -> Result<(), TelemetryError> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{IsTerminal as _, stderr};
+
     use super::{Config, Format, TelemetryError, start};
 
     #[test]
@@ -86,5 +88,11 @@ mod tests {
         assert_eq!(Format::choose(Some(Format::Json), false), Format::Json);
         assert_eq!(Format::choose(Some(Format::Human), true), Format::Human);
         assert_eq!(Format::choose(None, false), Format::Human);
+    }
+
+    #[test]
+    fn production_logs_json_unless_a_person_watches() {
+        let expected = if stderr().is_terminal() { Format::Human } else { Format::Json };
+        assert_eq!(Format::choose(None, true), expected);
     }
 }

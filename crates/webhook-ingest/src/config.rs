@@ -49,7 +49,6 @@ impl Config {
     /// # Errors
     /// The first setting that is missing or can't be, by its name and never by its value.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
-        environment.require_distinct_secrets()?;
         let database = environment.required("DATABASE_URL")?;
         let database = database
             .parse()

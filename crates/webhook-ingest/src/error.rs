@@ -57,12 +57,17 @@ impl From<Error> for Failure {
             Error::Full => {
                 Self::new(Code::Unavailable).with_detail("too much waits to be stored; nothing was stored")
             }
-            Error::NotStored(cause) => {
-                Self::new(Code::Unavailable).with_detail("nothing was stored").caused_by(cause)
-            }
-            Error::Database(cause) => Self::new(Code::Unavailable).caused_by(cause),
+            Error::NotStored(cause) => Self::new(code_of(cause.is_transient()))
+                .with_detail("nothing is known to have been stored; send it again")
+                .caused_by(cause),
+            Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
     }
+}
+
+/// Trouble with the database that passes by itself is 503; what does not is our own fault. A sender tries again after either.
+fn code_of(transient: bool) -> Code {
+    if transient { Code::Unavailable } else { Code::InternalError }
 }
 
 /// Why the service does not start. One line that names the setting, where it is one's fault, and never its value.
@@ -71,8 +76,8 @@ pub enum StartError {
     /// A setting.
     #[error(transparent)]
     Config(#[from] http_kit::config::ConfigError),
-    /// The database can't be opened as told.
-    #[error("DATABASE_URL: {0}")]
+    /// What works on the database can't be set up; nothing is connected to yet.
+    #[error("the pool of connections or a writing thread can't be set up: {0}")]
     Database(#[from] DbError),
     /// It can't listen.
     #[error(transparent)]

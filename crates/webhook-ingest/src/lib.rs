@@ -20,7 +20,7 @@ pub use error::StartError;
 pub use http_kit::kit::Seams;
 
 /// This service's name: in internal tokens, audit entries and logs.
-pub const NAME: &str = "webhook-ingest";
+pub const NAME: &str = contract::internal::WEBHOOK_INGEST;
 
 /// Its schema on PostgreSQL.
 pub const SCHEMA: &str = "webhook_ingest";

@@ -1,9 +1,10 @@
 //! The URL table of webhook-ingest.
 
 use contract::audit::Category;
+use contract::internal::AWAIT_CLIENT;
 use http_kit::routes::{Audit, Route, RouteTable};
 
-use crate::handlers::{awaited, webhooks};
+use crate::handlers::{events, webhooks};
 
 /// The largest webhook body, in bytes.
 const LARGEST_WEBHOOK: usize = 256 * 1024;
@@ -16,6 +17,6 @@ pub fn table() -> RouteTable {
     RouteTable::new([
         Route::post("/api/webhooks/{source}", receive, webhooks::receive_delivery)
             .with_payload_limit(LARGEST_WEBHOOK),
-        Route::post("/internal/events/await", wait, awaited::await_client),
+        Route::post(AWAIT_CLIENT, wait, events::await_client),
     ])
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use auth::random::Random;
 use contract::clock::Clock;
+use contract::internal::{AUDIT_LOG, SERVICE_API};
 use contract::kyc::KycWords;
 use db::{BatchOptions, BatchWriter, Database, DbResult, Options};
 use http_kit::client::{InternalClient, InternalTokens};
@@ -17,8 +18,8 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::db::deliveries::{self, Submission};
 use crate::domain::delivery::Settled;
-use crate::domain::hints::Looks;
 use crate::domain::lanes::LANES;
+use crate::domain::looks::Looks;
 use crate::domain::signature::Secrets;
 use crate::error::StartError;
 use crate::{MIGRATIONS, NAME, SCHEMA, jobs, routes};
@@ -93,17 +94,17 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let Seams { clock, random } = seams;
     let database = Database::open(config.database, SCHEMA, &Options::default())?;
     let wake = outbox::Wake::new();
-    let entries = outbox::OutboxWriter::start(&database, "ingest-entries", &wake)?;
+    let entries = outbox::OutboxWriter::start(&database, "webhook-ingest.outbox", &wake)?;
     let client = |setting, url: &str, audience| {
         let tokens = InternalTokens::new(NAME, audience, config.internal.clone(), clock.clone());
         InternalClient::new(setting, url, tokens)
     };
-    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, "audit-log")?;
+    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let shipper =
         outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
     let state = Arc::new(State {
         writer: writer(&database, config.queue, random.clone())?,
-        service_api: client("SERVICE_API_URL", &config.service_api_url, "service-api")?,
+        service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
         secrets: config.secrets,
         looks: Looks::default(),
         kyc_words: KycWords::built_in(),
@@ -119,36 +120,22 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         random,
         credentials: Credentials { internal: Some(config.internal), ..Credentials::default() },
         recorder: entries.recorder(),
-        readiness: readiness(database),
+        readiness: Readiness::new().check("database", move || MIGRATIONS.require_current(&database)),
         header_limits: HeaderLimits::INNER,
     };
     let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
     Ok(service
         .with_job("lanes", |shutdown| jobs::run(state, shutdown))
-        .with_job("outbox", |shutdown| shipper.run(shutdown)))
+        .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
 }
 
 /// The one writer of deliveries. They stay in the order in which they came, so that intake numbers follow it.
 fn writer(database: &Database, queue: usize, random: Random) -> DbResult<BatchWriter<Submission, Settled>> {
-    let options = BatchOptions { name: "ingest-deliveries", capacity: queue, batch: BATCH };
+    let options = BatchOptions { name: "webhook-ingest.deliveries", capacity: queue, batch: BATCH };
     BatchWriter::start(
         database,
         &options,
         |_| (),
         move |conn, submissions| deliveries::store(conn, submissions, &random),
     )
-}
-
-/// Ready when the database answers and its schema is what this code needs.
-fn readiness(database: Database) -> Readiness {
-    Readiness::new().check("database", move || {
-        let database = database.clone();
-        async move {
-            match MIGRATIONS.is_current(&database).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err("the schema is not current; run the migrations".to_owned()),
-                Err(error) => Err(error.to_string()),
-            }
-        }
-    })
 }

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::audit::Sealed;
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
+use contract::json::pointer_token;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -137,7 +138,7 @@ impl Opening<'_> {
                 Some(digest) if !HOLDERS.contains(&pointer) => self.disclose(digest, pointer),
                 _ => {
                     let member = |(name, value): (String, Value)| {
-                        let step = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+                        let step = format!("{pointer}/{}", pointer_token(&name));
                         (name, self.open(value, &step))
                     };
                     Value::Object(members.into_iter().map(member).collect())

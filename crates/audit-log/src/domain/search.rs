@@ -3,6 +3,7 @@
 
 use contract::audit::{Category, Outcome};
 use contract::clock::Timestamp;
+use contract::json::pointer_token;
 use contract::problems::FieldError;
 
 use super::index;
@@ -115,7 +116,7 @@ fn time(text: &str) -> Result<Timestamp, (&'static str, &'static str)> {
 fn error(name: &str, code: &str, detail: &str) -> FieldError {
     // The caller's own text, but no more of it than names the place.
     let name: String = name.chars().take(64).collect();
-    FieldError::new(format!("/{}", name.replace('~', "~0").replace('/', "~1")), code, detail)
+    FieldError::new(format!("/{}", pointer_token(&name)), code, detail)
 }
 
 impl Filter {

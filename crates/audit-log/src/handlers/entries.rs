@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, LINK};
 use actix_web::{HttpResponse, web};
 use contract::audit::{Sealed, Text};
 use contract::ids::EntryId;
-use contract::internal::AppendEntries;
+use contract::internal::{AppendEntries, AppendedEntries};
 use contract::problems::FieldError;
 use db::{Class, SubmitError};
 use futures_util::future::join_all;
@@ -25,18 +25,6 @@ const MOST_APPENDED: usize = 1_000;
 /// The filters whose values may name a person.
 const PERSONAL: [&str; 3] = ["actor", "target", "text"];
 
-/// The answer to an append: all of the entries are durable now.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Durable {
-    /// How many were new.
-    appended: u64,
-    /// How many ids the trail had already.
-    already_there: u64,
-    /// How many of those had other bytes. The first ones stay.
-    conflicts: u64,
-}
-
 /// `POST /internal/entries`. Appends all entries or, when one is not an entry, none. Doing it again changes nothing, so a caller who
 /// got no answer sends the same again. After a 5xx, or where the database itself refused an
 /// entry (`unstorable`), the others may have been appended.
@@ -44,11 +32,11 @@ pub(crate) async fn append_entries(
     _: Caller<Internal>,
     body: web::Json<AppendEntries>,
     state: web::Data<State>,
-) -> Result<HttpResponse, Failure> {
+) -> Result<web::Json<AppendedEntries>, Failure> {
     let rows = admit(&state, body.into_inner().entries)?;
     let ids: Vec<String> = rows.iter().map(|row| row.entry_id.clone()).collect();
     let told = join_all(rows.into_iter().map(|row| state.writer.submit(row))).await;
-    Ok(HttpResponse::Ok().json(durable(&ids, told)?))
+    Ok(web::Json(durable(&ids, told)?))
 }
 
 /// Checks all entries, and makes their rows.
@@ -77,8 +65,8 @@ fn admit(state: &State, sealed: Vec<Sealed>) -> Result<Vec<NewRow>, Error> {
 }
 
 /// Counts the verdicts. Trouble with the database comes before trouble with an entry: after it nothing is known.
-fn durable(ids: &[String], told: Vec<Result<Appended, SubmitError>>) -> Result<Durable, Error> {
-    let mut counts = Durable::default();
+fn durable(ids: &[String], told: Vec<Result<Appended, SubmitError>>) -> Result<AppendedEntries, Error> {
+    let mut counts = AppendedEntries::default();
     let mut unstorable = Vec::new();
     for (nth, (id, verdict)) in ids.iter().zip(told).enumerate() {
         match verdict {

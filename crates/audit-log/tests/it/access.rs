@@ -5,12 +5,10 @@ use contract::clock::Clock;
 use reqwest::Method;
 use reqwest::header::{ALLOW, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
+use test_kit::credentials::{internal_token, signed, staff_token};
 use test_kit::database::both;
 
-use crate::world::{
-    ENTRIES, INTERNAL_SECRET, JWT_SECRET, World, body, entry, internal_token, problem, seal, signed,
-    staff_token,
-};
+use crate::world::{ENTRIES, INTERNAL_SECRET, JWT_SECRET, World, body, entry, problem, seal};
 
 fn claims(role: &Value, exp: &Value) -> Value {
     json!({ "sub": "stf_1", "email": "staff@broker.example", "role": role, "exp": exp })
@@ -25,7 +23,8 @@ async fn auditors_and_admins_may_read() {
         for role in ["auditor", "admin"] {
             for path in [ENTRIES.to_owned(), format!("{ENTRIES}/"), format!("{ENTRIES}/{}", one.id)] {
                 for method in [Method::GET, Method::HEAD] {
-                    let asked = world.request(method, &path).bearer_auth(staff_token(&json!(role)));
+                    let asked =
+                        world.request(method, &path).bearer_auth(staff_token(JWT_SECRET, &json!(role)));
                     assert_eq!(asked.send().await.expect("an answer").status(), 200, "{role} {path}");
                 }
             }
@@ -48,7 +47,7 @@ async fn nobody_else_may_read_and_each_attempt_is_on_the_trail() {
                 JWT_SECRET,
                 &json!({ "sub": "stf_1", "email": "staff@broker.example", "role": "auditor" }),
             ),
-            internal_token("service-api", audit_log::NAME),
+            internal_token(INTERNAL_SECRET, "service-api", audit_log::NAME),
             "not-a-token".to_owned(),
         ];
         let weak = ["support", "compliance", "Auditor", "auditor "].map(|role| json!(role));
@@ -111,7 +110,7 @@ async fn nobody_may_change_or_remove_an_entry() {
             for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::POST] {
                 let asked = world
                     .request(method, &path)
-                    .bearer_auth(staff_token(&json!("admin")))
+                    .bearer_auth(staff_token(JWT_SECRET, &json!("admin")))
                     .header("x-http-method-override", "GET")
                     .json(&json!({ "payload": "{}" }));
                 let answer = asked.send().await.expect("an answer");
@@ -146,12 +145,12 @@ async fn only_our_own_services_may_append() {
             asked.send().await.expect("an answer")
         };
         problem(send(None).await, 401, "credentials_missing").await;
-        let admin = format!("Bearer {}", staff_token(&json!("admin")));
+        let admin = format!("Bearer {}", staff_token(JWT_SECRET, &json!("admin")));
         problem(send(Some(("authorization", admin))).await, 401, "credentials_missing").await;
         for token in [
             "x".to_owned(),
-            internal_token("service-api", "webhook-ingest"),
-            staff_token(&json!("admin")),
+            internal_token(INTERNAL_SECRET, "service-api", "webhook-ingest"),
+            staff_token(JWT_SECRET, &json!("admin")),
             signed(
                 JWT_SECRET,
                 &json!({ "iss": "service-api", "aud": audit_log::NAME, "exp": i64::from(u32::MAX) }),

@@ -15,7 +15,7 @@ fn settings() -> Vec<(&'static str, &'static str)> {
 
 fn refusal(change: (&'static str, &'static str)) -> String {
     let environment = settings().into_iter().chain([change]).collect::<Environment>();
-    Config::from_environment(&environment).err().expect("refused").to_string()
+    Config::from_environment(&environment).expect_err("refused").to_string()
 }
 
 #[test]

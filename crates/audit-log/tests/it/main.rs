@@ -1,16 +1,18 @@
 //! One binary for the tests of audit-log: the real service on port 0, over both databases.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests: a panic is the report"
-)]
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod append;
+#[cfg(test)]
 mod config;
+#[cfg(test)]
 mod query;
+#[cfg(test)]
 mod replicas;
+#[cfg(test)]
 mod schema;
+#[cfg(test)]
 mod trail;
+#[cfg(test)]
 mod world;

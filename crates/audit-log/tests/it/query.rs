@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Sealed, Target, Text};
 use serde_json::{Value, json};
+use test_kit::credentials::ring;
 use test_kit::database::both;
 
-use crate::world::{ENTRIES, World, body, entry, ids, long_ago, problem, ring, seal, sealed};
+use crate::world::{ENTRIES, World, body, entry, ids, long_ago, problem, seal, sealed};
 
 /// Four entries that differ in what filters ask for, oldest first.
 fn various() -> Vec<Sealed> {

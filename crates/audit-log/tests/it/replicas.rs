@@ -6,8 +6,9 @@ use diesel::RunQueryDsl as _;
 use futures_util::future::join_all;
 use reqwest::header::RETRY_AFTER;
 use test_kit::database::{Cluster, both, postgres, postgres_on};
+use test_kit::waiting::wait_for;
 
-use crate::world::{ENTRIES, World, body, entry, problem, seal, sealed, wait_for};
+use crate::world::{ENTRIES, World, body, entry, problem, seal, sealed};
 
 /// Each world appends all entries, in many calls at once, each in an order of its own. The sum of what was new.
 async fn append_at_once(worlds: &[&World], entries: &[Sealed]) -> u64 {
@@ -126,7 +127,7 @@ async fn a_service_without_its_schema_is_not_ready() {
         drop(database.open(audit_log::SCHEMA));
         let world = World::start_unmigrated(&database);
         let unready = problem(world.get("/readyz").await, 503, "unavailable").await;
-        assert_eq!(unready["detail"], "not ready: schema");
+        assert_eq!(unready["detail"], "not ready: database");
         assert_eq!(world.get("/livez").await.status(), 200);
         audit_log::MIGRATIONS.run(&database.open(audit_log::SCHEMA)).await.expect("migrates");
         assert_eq!(world.get("/readyz").await.status(), 200);

@@ -3,33 +3,25 @@
 use std::time::Duration;
 
 use audit_log::{Config, MIGRATIONS, SCHEMA, Seams};
-use auth::jwt::Signer;
-use auth::keyring::KeyRing;
 use auth::random::Random;
-use auth::secret::Secret;
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Sealed, Target, Text};
-use contract::clock::{Clock, Timestamp};
+use contract::clock::Timestamp;
 use contract::ids::EntryId;
 use http_kit::server::Listen;
 use http_kit::service::Running;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use test_kit::credentials::{internal_token, ring, staff_token};
 use test_kit::database::TestDatabase;
+use test_kit::waiting::PATIENCE;
 
 pub(crate) const INTERNAL_SECRET: &str = "placeholder-internal-secret-0123456789abc";
 pub(crate) const JWT_SECRET: &str = "placeholder-jwt-secret-0123456789abcdefgh";
 pub(crate) const ENTRIES: &str = "/api/audit/entries";
 
-/// How long something may take to come true. A wait ends as soon as it does; this only bounds failures.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// When the tests' entries were made, by and large. Far from the service's own, which are made now.
 pub(crate) fn long_ago() -> Timestamp {
     "2025-10-13T19:00:00Z".parse().expect("a time")
-}
-
-pub(crate) fn ring(secret: &str) -> KeyRing {
-    KeyRing::new(Secret::new(secret.to_owned()), Vec::new())
 }
 
 /// One replica of the service, and a way to talk to it.
@@ -71,7 +63,7 @@ impl World {
 
     pub(crate) async fn append_raw(&self, body: &Value) -> Response {
         self.request(Method::POST, "/internal/entries")
-            .header("x-crm-internal", internal_token("service-api", audit_log::NAME))
+            .header("x-crm-internal", internal_token(INTERNAL_SECRET, "service-api", audit_log::NAME))
             .json(body)
             .send()
             .await
@@ -92,7 +84,7 @@ impl World {
 
     /// Asks as an auditor. `path` begins with the entries' path, with a query or an id behind it.
     pub(crate) async fn get(&self, path: &str) -> Response {
-        let bearer = staff_token(&json!("auditor"));
+        let bearer = staff_token(JWT_SECRET, &json!("auditor"));
         self.request(Method::GET, path).bearer_auth(bearer).send().await.expect("an answer")
     }
 
@@ -125,16 +117,6 @@ impl World {
     }
 }
 
-/// Waits until something has come true.
-pub(crate) async fn wait_for(what: &str, has_come_true: impl AsyncFn() -> bool) {
-    let waiting = async {
-        while !has_come_true().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
-}
-
 /// The body of an answer, which must have this status.
 pub(crate) async fn body(answer: Response, status: u16) -> Value {
     let (got, url) = (answer.status(), answer.url().path().to_owned());
@@ -158,23 +140,6 @@ pub(crate) async fn problem(answer: Response, status: u16, code: &str) -> Value 
 pub(crate) fn ids(page: &Value) -> Vec<String> {
     let entries = page["entries"].as_array().expect("entries");
     entries.iter().map(|entry| entry["id"].as_str().expect("an id").to_owned()).collect()
-}
-
-pub(crate) fn internal_token(issuer: &str, audience: &str) -> String {
-    auth::internal_token::issue(&ring(INTERNAL_SECRET), issuer, audience, Clock::system().now())
-}
-
-/// A JWT of a member of staff with this role, valid for a minute.
-pub(crate) fn staff_token(role: &Value) -> String {
-    let now = Clock::system().now().as_seconds();
-    signed(
-        JWT_SECRET,
-        &json!({ "sub": "stf_1", "email": "staff@broker.example", "role": role, "exp": now + 60 }),
-    )
-}
-
-pub(crate) fn signed(secret: &str, claims: &Value) -> String {
-    Signer::new(ring(secret)).sign(claims).expect("signs")
 }
 
 /// An entry made `minute` minutes after the tests' time began.

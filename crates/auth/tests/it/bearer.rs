@@ -2,7 +2,7 @@
 
 use auth::bearer::{BearerError, BearerTokens, token};
 
-use crate::ring;
+use crate::keys::ring;
 
 const TOKEN: &str = "Placeholder-token-of-the-service-api-0001";
 const OLD: &str = "Placeholder-token-of-the-service-api-0000";

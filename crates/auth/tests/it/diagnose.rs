@@ -8,7 +8,7 @@ use auth::webhook::{SignatureError, sign, verify};
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::{SECRET, ring};
+use crate::keys::{SECRET, ring};
 
 const BODY: &str = r#"{"event":"client.registered","data":{"clientId":"c1","email":"a@example.com"}}"#;
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use ring::hmac;
 use serde_json::json;
 
-use crate::{SECRET, at, ring};
+use crate::keys::{SECRET, at, ring};
 
 const EXP: i64 = 1_760_000_000;
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;

@@ -74,7 +74,7 @@ fn the_text_is_the_key_and_debug_hides_it() {
     assert_eq!(secret.as_bytes(), GOOD.as_bytes(), "never hex-decoded");
     assert_eq!(secret, Secret::new(GOOD));
     assert_eq!(format!("{secret:?}"), "***");
-    let ring = crate::ring(&[GOOD]);
+    let ring = crate::keys::ring(&[GOOD]);
     let bearer = auth::bearer::BearerTokens::new(vec![("service-api".to_owned(), ring.clone())]);
     let (signer, verifier) = (auth::jwt::Signer::new(ring.clone()), auth::jwt::Verifier::new(ring.clone()));
     let standard = auth::standard_webhooks::StandardSecrets::of(&ring).unwrap();

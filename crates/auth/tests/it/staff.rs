@@ -4,7 +4,7 @@ use auth::jwt::{JwtError, Signer, Verifier};
 use auth::staff::{Role, StaffClaims, verify};
 use serde_json::{Value, json};
 
-use crate::{SECRET, at, ring};
+use crate::keys::{SECRET, at, ring};
 
 const NOW: i64 = 1_760_000_000;
 

@@ -4,7 +4,7 @@ use auth::standard_webhooks::{BadStandardSecret, Headers, StandardError, Standar
 use auth::webhook::SignatureError;
 use bytes::Bytes;
 
-use crate::{at, ring};
+use crate::keys::{at, ring};
 
 /// The key, message and signature that all reference libraries test with.
 const KEY: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";

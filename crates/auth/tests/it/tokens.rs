@@ -4,7 +4,7 @@ use auth::internal_token::{LIFETIME, issue, verify};
 use auth::jwt::{JwtError, Signer};
 use serde_json::json;
 
-use crate::{SECRET, at, ring};
+use crate::keys::{SECRET, at, ring};
 
 const NOW: i64 = 1_760_000_000;
 

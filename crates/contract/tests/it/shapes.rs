@@ -66,7 +66,7 @@ fn a_client_record_has_every_field_in_order_and_absent_ones_are_null() {
         country: None,
         language: None,
         status: ClientStatus::Provisional,
-        kyc_status: None,
+        kyc_status: KycStatus::NotStarted,
         kyc_notes: None,
         kyc_updated_at: None,
         other_client_ids: Vec::new(),
@@ -77,7 +77,7 @@ fn a_client_record_has_every_field_in_order_and_absent_ones_are_null() {
     let empty = serde_json::to_string_pretty(&client).unwrap();
     comes_back(&client);
     client.client_id = Some("10021".into());
-    client.kyc_status = Some(KycStatus::InReview);
+    client.kyc_status = KycStatus::InReview;
     client.kyc_updated_at = Some(now());
     client.other_client_ids = vec!["10022".into()];
     comes_back(&client);
@@ -133,7 +133,7 @@ fn internal_bodies_come_back() {
         Sealed { id: EntryId::new(now(), [0; 10]), payload: "{}".into(), disclosures: vec!["[]".into()] };
     let entries = AppendEntries { entries: vec![sealed] };
     comes_back(&entries);
-    let appended = AppendedEntries { appended: 1, already_there: 0 };
+    let appended = AppendedEntries { appended: 1, already_there: 0, conflicts: 0 };
     comes_back(&appended);
     insta::assert_json_snapshot!(json!([batch, verdicts, wait, entries, appended]));
 }

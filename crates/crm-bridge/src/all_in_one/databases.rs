@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use db::{Database, DatabaseUrl, Migrations, Options};
+use db::{Database, DatabaseUrl, DbError, Migrations, Options};
 use http_kit::config::{ConfigError, Environment};
+
+use crate::commands::in_words;
 
 /// A service's database, and what makes its tables.
 pub(crate) struct Schema {
@@ -17,14 +19,27 @@ pub(crate) struct Schema {
     pub(crate) migrations: &'static Migrations,
 }
 
+impl Schema {
+    /// One line for people on what failed here, with the setting that leads here.
+    pub(crate) fn failure(&self, error: DbError) -> String {
+        let setting = if self.url.starts_with("sqlite:") { "the data folder" } else { "DATABASE_URL" };
+        format!("{setting}: {}: {}", self.service, in_words(error))
+    }
+
+    /// A SQLite file that nobody has made yet: to open it would make it.
+    pub(crate) fn is_missing_file(&self) -> bool {
+        self.database.url().sqlite_path().is_some_and(|path| !path.exists())
+    }
+}
+
 /// Why the databases can't be named.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadDatabase {
     /// The setting.
     #[error(transparent)]
     Setting(#[from] ConfigError),
-    /// What db says of it.
-    #[error("DATABASE_URL: {0}")]
+    /// What db says.
+    #[error(transparent)]
     Database(#[from] db::DbError),
 }
 
@@ -47,14 +62,18 @@ pub(crate) fn of(environment: &Environment, data: &Path) -> Result<Vec<Schema>, 
             None => format!("sqlite:{}", data.join(format!("{service}.sqlite")).display()),
         };
         let parsed: DatabaseUrl = url.parse().map_err(|_| only_postgres())?;
+        if parsed.is_pooled() {
+            return Err(only_postgres());
+        }
         let database = Database::open(parsed, schema, &Options::default())?;
         Ok(Schema { service, url, database, migrations })
     })
     .collect()
 }
 
-/// One SQLite file can't be all services': each has its own.
+/// One SQLite file can't be all services': each has its own. Nor can one role behind PgBouncer, whose `search_path` would be all
+/// services' schema; and migrations go to the server itself.
 fn only_postgres() -> BadDatabase {
-    let expected = "postgres://user:password@host:port/name; leave it unset for SQLite under the data folder";
+    let expected = "postgres://user:password@host:port/name, and not PgBouncer's; leave it unset for SQLite under the data folder";
     ConfigError::invalid("DATABASE_URL", expected).into()
 }

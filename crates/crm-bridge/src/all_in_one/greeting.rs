@@ -10,15 +10,21 @@ use crate::settings;
 
 /// Prints it.
 pub(crate) fn print(services: &Services, environment: &Environment, data: &Path, made: &[&str]) {
-    let url = services.url();
-    let secrets = settings::secrets_path(data).display().to_string();
+    let url = services.url().replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+    let file = settings::secrets_path(data);
+    let secrets = file.display();
+    let load = if file.exists() {
+        format!("set -a; . '{}'; set +a", secrets.to_string().replace('\'', "'\\''"))
+    } else {
+        "# with WEBHOOK_SECRET and SERVICE_API_TOKEN as this process has them".to_owned()
+    };
     let databases = if environment.is_set("DATABASE_URL") {
         "PostgreSQL (DATABASE_URL), a schema for each service".to_owned()
     } else {
         format!("SQLite, a file for each service under {}", data.display())
     };
     let origin = match made.len() {
-        0 => "as they were".to_owned(),
+        0 => "as they were given".to_owned(),
         count => format!("{secrets}: {count} made now, none shown"),
     };
     say(format_args!(
@@ -30,7 +36,7 @@ pub(crate) fn print(services: &Services, environment: &Environment, data: &Path,
 
 Try it in a second terminal:
 
-  set -a; . {secrets}; set +a
+  {load}
   body='{{\"event\":\"client.registered\",\"data\":{{\"clientId\":\"1001\",\"email\":\"ann@example.com\",\"firstName\":\"Ann\"}}}}'
   signature=$(printf '%s' \"$body\" | openssl dgst -sha256 -hmac \"$WEBHOOK_SECRET\" | sed 's/^.*= //')
   curl -i {url}/api/webhooks/site -H \"x-webhook-signature: $signature\" -d \"$body\"

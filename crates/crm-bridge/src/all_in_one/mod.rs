@@ -17,7 +17,7 @@ use crate::{secrets_file, settings};
 
 /// Runs until the operating system asks the process to stop.
 pub(crate) fn run(data: &Path) -> Ended {
-    fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))?;
+    make_folder(data)?;
     let made = make_missing_secrets(data)?;
     let environment = settings::environment(data).map_err(in_words)?;
     telemetry::start(&environment.logging().map_err(in_words)?).map_err(in_words)?;
@@ -29,15 +29,22 @@ async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
     let databases = databases::of(environment, data).map_err(in_words)?;
     let configs = services::Configs::read(environment, &databases)?;
     for schema in &databases {
-        let migrated = schema.migrations.run(&schema.database).await;
-        migrated.map_err(|error| format!("{}: {error}", schema.service))?;
+        schema.migrations.run(&schema.database).await.map_err(|error| schema.failure(error))?;
     }
     let running = configs.start()?;
     greeting::print(&running, environment, data, made);
-    let stopped = stop_signal().await.map_err(in_words);
+    tokio::select! {
+        signal = stop_signal() => signal.map_err(in_words)?,
+        // One part that broke off must not leave the others acknowledging what it should go on with.
+        () = running.one_ended() => {}
+    }
     tracing::info!("stopping");
-    running.stop().await?;
-    stopped.map(|()| true)
+    running.stop().await.map(|()| true)
+}
+
+/// Makes the data folder if it is not there.
+pub(crate) fn make_folder(data: &Path) -> Result<(), String> {
+    fs::create_dir_all(data).map_err(|error| format!("{}: {error}", data.display()))
 }
 
 /// Makes the secrets that neither the environment nor the secrets file has; says which.

@@ -1,35 +1,69 @@
 //! Starts the services so that each finds the others, and stops them in the order in which they need each other.
 
 use std::net::TcpListener;
+use std::sync::Arc;
 
 use http_kit::config::Environment;
 use http_kit::kit::Seams;
-use http_kit::server::Listen;
-use http_kit::service::Running;
+use http_kit::server::{Listen, Shutdown, Stop};
+use http_kit::service::{RunError, Running, StartError};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::databases::Schema;
 use crate::commands::in_words;
 
 /// All services at work.
 pub(crate) struct Services {
-    gateway: Running,
-    /// Those behind it, in the order in which they stop: who calls before who is called.
-    behind: Vec<Running>,
+    url: String,
+    /// In the order in which they stop: who calls before who is called, the door first.
+    parts: Vec<Part>,
+    /// Told by each that ends.
+    ended: Arc<Notify>,
+}
+
+/// One service at work, in a task of its own.
+struct Part {
+    stop: Stop,
+    task: JoinHandle<Result<(), RunError>>,
 }
 
 impl Services {
+    fn of(gateway: Running, behind: [Running; 3]) -> Self {
+        let ended = Arc::new(Notify::new());
+        let url = gateway.url();
+        let parts = std::iter::once(gateway).chain(behind).map(|running| {
+            let (stop, stopping) = Shutdown::channel();
+            let ended = Arc::clone(&ended);
+            let task = tokio::spawn(async move {
+                let end = running.run_until(stopping.requested()).await;
+                ended.notify_one();
+                end
+            });
+            Part { stop, task }
+        });
+        Self { url, parts: parts.collect(), ended }
+    }
+
     /// The gateway's address, as people type it.
-    pub(crate) fn url(&self) -> String {
-        self.gateway.url()
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Completes when one of them has ended without having been asked to.
+    pub(crate) async fn one_ended(&self) {
+        self.ended.notified().await;
     }
 
     /// Drains and stops everything, the door first.
     pub(crate) async fn stop(self) -> Result<(), String> {
-        let mut all = self.gateway.stop().await;
-        for service in self.behind {
-            all = all.and(service.stop().await);
+        let mut all = Ok(());
+        for part in self.parts {
+            part.stop.now();
+            let ended = part.task.await.map_err(in_words).and_then(|ended| ended.map_err(in_words));
+            all = all.and(ended);
         }
-        all.map_err(in_words)
+        all
     }
 }
 
@@ -67,6 +101,11 @@ impl Configs {
                 .map_err(in_words)?,
             gateway: gateway::Config::from_environment(&shared).map_err(in_words)?,
         };
+        // The door's port too is taken before anything starts behind it.
+        let door = TcpListener::bind(&configs.gateway.listen.address)
+            .map_err(|cause| StartError::Bind { address: configs.gateway.listen.address.clone(), cause })
+            .map_err(in_words)?;
+        configs.gateway.listen.taken = Some(Arc::new(door));
         configs.audit_log.listen = audit_log.listen;
         configs.service_api.listen = service_api.listen;
         configs.webhook_ingest.listen = ingest.listen;
@@ -82,7 +121,7 @@ impl Configs {
         let service_api = service_api::start(self.service_api, Seams::system()).map_err(in_words)?;
         let ingest = webhook_ingest::start(self.webhook_ingest, Seams::system()).map_err(in_words)?;
         let gateway = gateway::start(self.gateway, Seams::system()).map_err(in_words)?;
-        Ok(Services { gateway, behind: vec![ingest, service_api, audit_log] })
+        Ok(Services::of(gateway, [ingest, service_api, audit_log]))
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Ended, in_words, say};
+use crate::all_in_one;
 use crate::all_in_one::databases::{self, Schema};
 use crate::cli::MigrateArgs;
 use crate::settings;
@@ -13,6 +14,9 @@ use crate::settings;
 pub(crate) async fn run(data: &Path, arguments: &MigrateArgs) -> Ended {
     let environment = settings::environment(data).map_err(in_words)?;
     let mut done = Vec::new();
+    if !arguments.check {
+        all_in_one::make_folder(data)?;
+    }
     for schema in databases::of(&environment, data).map_err(in_words)? {
         let (current, ran) = one(&schema, arguments.check).await?;
         if !arguments.json {
@@ -34,8 +38,13 @@ pub(crate) async fn run(data: &Path, arguments: &MigrateArgs) -> Ended {
 
 /// Whether a schema is up to date in the end, and which migrations ran for it.
 async fn one(schema: &Schema, only_look: bool) -> Result<(bool, Vec<String>), String> {
-    let failed = |error: db::DbError| format!("{}: {error}", schema.service);
-    let ran =
-        if only_look { Vec::new() } else { schema.migrations.run(&schema.database).await.map_err(failed)? };
-    Ok((schema.migrations.is_current(&schema.database).await.map_err(failed)?, ran))
+    if only_look && schema.is_missing_file() {
+        return Ok((false, Vec::new()));
+    }
+    let ran = if only_look {
+        Vec::new()
+    } else {
+        schema.migrations.run(&schema.database).await.map_err(|error| schema.failure(error))?
+    };
+    Ok((schema.migrations.is_current(&schema.database).await.map_err(|error| schema.failure(error))?, ran))
 }

@@ -6,6 +6,7 @@ mod secrets;
 mod staff;
 mod webhook;
 
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -45,7 +46,17 @@ pub(crate) fn complain(line: impl Display) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
-/// One line for people, whatever the error.
-pub(crate) fn in_words(error: impl Display) -> String {
-    error.to_string()
+/// One line for people: the error, and what caused it where it does not say so itself.
+pub(crate) fn in_words(error: impl Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let told = deeper.to_string();
+        if !words.contains(&told) {
+            words = format!("{words}: {told}");
+        }
+        cause = deeper.source();
+    }
+    // Some causes, PostgreSQL's among them, come in several lines.
+    words.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use auth::random::Random;
-use auth::secret;
+use auth::secret::{self, Secret, Strictness};
+use http_kit::config::{ConfigError, Environment};
 use serde_json::json;
 
 use super::{Ended, in_words, say};
@@ -42,57 +43,76 @@ fn generate(arguments: &GenerateArgs) -> Ended {
     Ok(true)
 }
 
-fn check(data: &Path, arguments: &CheckArgs) -> Ended {
-    let environment = settings::environment(data).map_err(in_words)?;
-    let mode = environment.mode().map_err(in_words)?;
-    let mut findings: Vec<(String, String, bool)> = Vec::new();
-    let mut found = Vec::new();
-    let mut names: Vec<String> = secrets_file::NAMES.map(str::to_owned).to_vec();
-    names.extend(environment.names_under("WEBHOOK_SECRET_"));
-    names.extend(secrets_file::NAMES.map(|name| format!("{name}_PREVIOUS")));
-    names.sort();
-    names.dedup();
-    for name in names {
-        match environment.secret(&name) {
-            Ok(Some(secret)) => found.push((name, secret)),
-            Ok(None) if secrets_file::NAMES.contains(&name.as_str()) => {
-                findings.push((name, "is not set".to_owned(), true));
-            }
-            Ok(None) => {}
-            Err(error) => findings.push((name, error.to_string(), true)),
-        }
-    }
-    for (name, value) in &found {
-        match secret::check(name, value, mode.into()) {
-            Ok(weaknesses) => {
-                findings
-                    .extend(weaknesses.iter().map(|weakness| (name.clone(), weakness.to_string(), false)));
-            }
-            Err(error) => findings.push((name.clone(), error.to_string(), true)),
-        }
-    }
-    let pairs: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    if let Err(error) = secret::check_distinct(&pairs) {
-        findings.push((String::new(), error.to_string(), true));
-    }
-    report(&findings, found.len(), arguments.json)
+/// What was found about one setting.
+struct Finding {
+    name: String,
+    says: String,
+    /// Whether a service would not start with it.
+    refused: bool,
 }
 
-/// Prints what was found; the answer is no if anything of it would be refused at start.
-fn report(findings: &[(String, String, bool)], checked: usize, as_json: bool) -> Ended {
-    let good = !findings.iter().any(|(_, _, refused)| *refused);
+fn check(data: &Path, arguments: &CheckArgs) -> Ended {
+    let environment = settings::environment(data).map_err(in_words)?;
+    let strictness = environment.mode().map_err(in_words)?.into();
+    let names = environment.secret_names();
+    let mut findings = Vec::new();
+    for name in &names {
+        match environment.text(name).map(|text| text.map(Secret::new)) {
+            Err(error) => {
+                findings.push(Finding { name: name.clone(), says: error.to_string(), refused: true })
+            }
+            Ok(None) => {}
+            Ok(Some(value)) => findings.extend(of_one(name, &value, strictness)),
+        }
+    }
+    for name in secrets_file::NAMES.into_iter().filter(|name| !environment.is_set(name)) {
+        findings.push(Finding { name: name.to_owned(), says: "is not set".to_owned(), refused: false });
+    }
+    if findings.iter().all(|finding| !finding.refused) {
+        findings.extend(of_all(environment));
+    }
+    report(&findings, names.len(), arguments.json)
+}
+
+fn of_one(name: &str, value: &Secret, strictness: Strictness) -> Vec<Finding> {
+    let finding = |says: String, refused| Finding { name: name.to_owned(), says, refused };
+    match secret::check(name, value, strictness) {
+        Ok(weaknesses) => weaknesses.iter().map(|weakness| finding(weakness.to_string(), false)).collect(),
+        Err(error) => vec![finding(error.to_string(), true)],
+    }
+}
+
+/// What only shows when all are looked at: two of one value, and what webhook-ingest, which has the most of them, says to the rest.
+fn of_all(mut environment: Environment) -> Option<Finding> {
+    let refused =
+        |error: ConfigError| Finding { name: String::new(), says: error.to_string(), refused: true };
+    if let Err(error) = environment.require_distinct_secrets() {
+        return Some(refused(error));
+    }
+    for name in ["WEBHOOK_SECRET", "INTERNAL_SECRET"] {
+        environment.set_default(name, "placeholder-for-a-secret-that-is-not-set");
+    }
+    environment.set("DATABASE_URL", "sqlite:unused");
+    for name in ["SERVICE_API_URL", "AUDIT_LOG_URL"] {
+        environment.set(name, "http://127.0.0.1");
+    }
+    webhook_ingest::Config::from_environment(&environment).err().map(refused)
+}
+
+/// Prints what was found; the answer is no if a service would not start with it, or if there is nothing to check.
+fn report(findings: &[Finding], checked: usize, as_json: bool) -> Ended {
+    let good = checked > 0 && !findings.iter().any(|finding| finding.refused);
     if as_json {
         let list: Vec<_> = findings
             .iter()
-            .map(|(name, finding, refused)| json!({"name": name, "finding": finding, "refused": refused}))
+            .map(|Finding { name, says, refused }| json!({"name": name, "finding": says, "refused": refused}))
             .collect();
         say(json!({"good": good, "checked": checked, "findings": list}));
         return Ok(good);
     }
-    for (name, finding, refused) in findings {
-        let told =
-            if finding.starts_with(name.as_str()) { finding.clone() } else { format!("{name} {finding}") };
-        say(format_args!("{} {}", if *refused { "refused:" } else { "weak:   " }, told.trim_start()));
+    for Finding { name, says, refused } in findings {
+        let told = if says.starts_with(name.as_str()) { says.clone() } else { format!("{name} {says}") };
+        say(format_args!("{} {told}", if *refused { "refused:" } else { "note:   " }));
     }
     say(format_args!("{checked} secrets checked: {}", if good { "fit for use" } else { "not fit for use" }));
     Ok(good)

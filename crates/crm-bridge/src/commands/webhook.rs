@@ -8,13 +8,14 @@ use std::time::Duration;
 use auth::diagnose::diagnose;
 use auth::keyring::KeyRing;
 use auth::secret::Secret;
-use auth::webhook::{self, HEADER};
+use auth::webhook::{self, HEADER, SignatureError};
 use http_kit::config::Environment;
 use serde_json::{Value, json};
+use webhook_ingest::domain::signature::setting_of;
 
 use super::{Ended, in_words, say};
 use crate::cli::{BodyArgs, DiagnoseArgs, SendArgs, SignArgs, WebhookCommand};
-use crate::{secrets_file, settings};
+use crate::settings;
 
 /// How long the gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,28 +73,35 @@ fn diagnose_signature(environment: &Environment, arguments: &DiagnoseArgs) -> En
     let body = read_body(&arguments.body)?;
     let (name, ring) = key(environment, &arguments.body.source)?;
     let header = arguments.signature.as_bytes();
-    let valid = webhook::verify(&ring, [header], body.clone().into()).is_ok();
-    let hint = diagnose(&body, header, &ring, &name, &others(environment, &name)?);
+    let others = others(environment, &name)?;
+    let (verdict, hint) = match webhook::verify(&ring, [header], body.clone().into()) {
+        Ok(_) => ("valid", None),
+        Err(SignatureError::Mismatch) => ("mismatch", diagnose(&body, header, &ring, &name, &others)),
+        Err(SignatureError::Missing | SignatureError::Malformed) => ("malformed", None),
+    };
+    let meaning = match (verdict, &hint) {
+        ("valid", _) => "The signature is valid.".to_owned(),
+        ("malformed", _) => {
+            "That is no signature: 64 hex digits are wanted, with or without sha256= before them.".to_owned()
+        }
+        (_, Some(hint)) => hint.to_string(),
+        (_, None) => UNKNOWN.to_owned(),
+    };
     if arguments.body.json {
-        let sentence = hint.as_ref().map(ToString::to_string);
-        say(json!({"valid": valid, "hint": hint.as_ref().map(|hint| hint.as_str()), "meaning": sentence}));
-    } else if valid {
-        say("The signature is valid.");
+        let hint = hint.as_ref().map(|hint| hint.as_str());
+        say(json!({"valid": verdict == "valid", "verdict": verdict, "hint": hint, "meaning": meaning}));
     } else {
-        say(hint.map_or_else(
-            || "The signature does not match, and looks like no mistake that we know: compare the secret and the bytes.".to_owned(),
-            |hint| hint.to_string(),
-        ));
+        say(meaning);
     }
-    Ok(valid)
+    Ok(verdict == "valid")
 }
+
+const UNKNOWN: &str =
+    "The signature does not match, and looks like no mistake that we know: compare the secret and the bytes.";
 
 /// The setting of a source's key, and the key.
 fn key(environment: &Environment, source: &str) -> Result<(String, KeyRing), String> {
-    let name = match source {
-        "site" => "WEBHOOK_SECRET".to_owned(),
-        other => format!("WEBHOOK_SECRET_{}", other.to_ascii_uppercase()),
-    };
+    let name = setting_of(source);
     let ring = environment.required_key_ring(&name).map_err(in_words)?;
     Ok((name, ring))
 }
@@ -101,9 +109,9 @@ fn key(environment: &Environment, source: &str) -> Result<(String, KeyRing), Str
 /// Our other secrets, as far as this environment has them.
 fn others(environment: &Environment, name: &str) -> Result<Vec<(String, Secret)>, String> {
     let mut others = Vec::new();
-    for other in secrets_file::NAMES.into_iter().filter(|other| *other != name) {
-        if let Some(secret) = environment.secret(other).map_err(in_words)? {
-            others.push((other.to_owned(), secret));
+    for other in environment.secret_names().into_iter().filter(|other| other != name) {
+        if let Some(secret) = environment.secret(&other).map_err(in_words)? {
+            others.push((other, secret));
         }
     }
     Ok(others)

@@ -1,16 +1,18 @@
 //! Both engines, one behaviour: every test runs on PostgreSQL and on SQLite unless it is about one of them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test's panic is its report, in its helpers too"
-)]
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod batch;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
 mod lease;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod outage;
+#[cfg(test)]
 mod things;
+#[cfg(test)]
 mod types;

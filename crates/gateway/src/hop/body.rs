@@ -5,15 +5,17 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use bytes::Bytes;
-use futures_util::Stream;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use super::HopError;
 use super::pool::GivingBack;
 
 /// Who has to move next.
@@ -57,16 +59,46 @@ pub(crate) enum Framing {
 
 /// A client's body.
 pub(crate) struct RequestBody {
-    payload: Payload,
+    /// What was taken in before it went on.
+    first: Option<Bytes>,
+    /// What is still to come from the client.
+    rest: Option<Payload>,
     framing: Framing,
     progress: Rc<Progress>,
 }
 
 impl RequestBody {
-    /// The payload, which actix ends where this framing says.
-    pub(crate) fn new(payload: Payload, framing: Framing) -> Self {
+    /// Takes a body in, up to `most` bytes within `patience`; what is larger is streamed from there on. Until a body is whole its
+    /// client holds no connection to a service, and from then on it may hang up: what it asked for goes on without it.
+    ///
+    /// It must be awaited in the handler's own task: a task of its own would come too late for a client that sends and hangs up, whose
+    /// unread bytes actix drops with the connection.
+    pub(crate) async fn take_in(
+        mut payload: Payload,
+        framing: Framing,
+        most: usize,
+        patience: Duration,
+    ) -> Result<Self, HopError> {
+        let large = matches!(framing, Framing::Length(length) if usize::try_from(length).is_ok_and(|length| length > most));
+        let mut first = BytesMut::new();
+        let taking = async {
+            if framing == Framing::Empty {
+                return Ok(true);
+            }
+            while !large && first.len() <= most {
+                let Some(piece) = payload.next().await else { return Ok(true) };
+                first.extend_from_slice(&piece?);
+            }
+            Ok(false)
+        };
+        let whole = match timeout(patience, taking).await {
+            Err(_) => return Err(HopError::ClientStalled),
+            Ok(Err(cause)) => return Err(HopError::ClientCutOff(cause)),
+            Ok(Ok(whole)) => whole,
+        };
         let progress = Progress { last: Cell::new(Instant::now()), waits: Cell::new(Waits::ForUpstream) };
-        Self { payload, framing, progress: Rc::new(progress) }
+        let first = (!first.is_empty()).then(|| first.freeze());
+        Ok(Self { first, rest: (!whole).then_some(payload), framing, progress: Rc::new(progress) })
     }
 
     pub(super) fn progress(&self) -> Rc<Progress> {
@@ -82,7 +114,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
-        let polled = Pin::new(&mut self.payload).poll_next(context);
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
+        let polled = Pin::new(rest).poll_next(context);
         match &polled {
             Poll::Ready(_) => self.progress.note(Waits::ForUpstream),
             // Not progress: only the side that is waited for changes.

@@ -25,6 +25,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For the head of its answer, from when the request last moved on.
     pub first_byte: Duration,
+    /// For a body to come in whole, or to grow larger than what is taken in.
+    pub body: Duration,
     /// For another use of an idle connection. It must be well under the keep-alive of the services (75 s), so that a request does
     /// not meet a connection that is just being closed.
     pub idle: Duration,
@@ -33,7 +35,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let second = Duration::from_secs(1);
-        Self { connect: second, first_byte: 30 * second, idle: 30 * second }
+        Self { connect: second, first_byte: 30 * second, body: 30 * second, idle: 30 * second }
     }
 }
 
@@ -67,7 +69,10 @@ pub(crate) enum HopError {
     /// The client stopped sending in the middle of its body.
     #[error("the client's body stands still")]
     ClientStalled,
-    /// The client's body ended before it was whole, or is no HTTP.
+    /// The client's body ended before it was whole, or is no HTTP, while it was taken in.
+    #[error("the client's body was cut off")]
+    ClientCutOff(#[source] PayloadError),
+    /// The same, while it was streamed.
     #[error("the client's body broke off")]
     ClientBroke(#[source] hyper::Error),
 }

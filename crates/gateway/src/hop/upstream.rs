@@ -6,7 +6,6 @@ use auth::keyring::KeyRing;
 use contract::clock::Clock;
 use http::{HeaderValue, Uri};
 use http_kit::client::InternalTokens;
-use http_kit::headers::GATEWAY;
 
 /// Tells the upstreams of a process apart, so that two gateways in it never share a connection.
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -55,7 +54,7 @@ impl Upstream {
             host: authority.host().trim_matches(['[', ']']).to_owned(),
             port,
             authority: HeaderValue::from_str(authority.as_str()).map_err(|_| BadUpstream)?,
-            tokens: InternalTokens::new(GATEWAY, name, ring, clock),
+            tokens: InternalTokens::new(crate::NAME, name, ring, clock),
         })
     }
 

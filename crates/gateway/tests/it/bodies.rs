@@ -99,15 +99,33 @@ async fn a_large_download_waits_for_its_reader() {
     assert_eq!(client.answer().await.status(), 200, "the connection goes on after the body");
 }
 
+/// Reads one chunk, however the pieces were cut, and says how long it was.
+async fn chunk(peer: &mut Peer) -> usize {
+    let mut size = Vec::new();
+    while !size.ends_with(b"\r\n") {
+        size.push(peer.0.read_u8().await.expect("a size"));
+    }
+    let size = usize::from_str_radix(String::from_utf8_lossy(&size).trim(), 16).expect("hex");
+    peer.0.read_exact(&mut vec![0; size + 2]).await.expect("a chunk");
+    size
+}
+
 #[tokio::test]
 async fn each_piece_goes_through_as_it_comes() {
     let service = Service::new();
     let gateway = before(service.address).await;
     let mut client = gateway.connect().await;
     client.write(b"POST /api/service/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    // More than is taken in before a request goes on.
+    let first = [b"50000\r\n".as_slice(), &vec![b'x'; 0x50000], b"\r\n"].concat();
+    client.write(&first).await;
     let mut behind = service.accept().await;
     let head = behind.head().await.expect("a request");
     assert_eq!((head.field("transfer-encoding"), head.field("content-length")), (Some("chunked"), None));
+    let mut taken = 0;
+    while taken < 0x50000 {
+        taken += chunk(&mut behind).await;
+    }
     behind.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
     assert_eq!(client.head().await.expect("an answer").field("transfer-encoding"), Some("chunked"));
     // Both at once, in turns: neither side waits for the other's end.

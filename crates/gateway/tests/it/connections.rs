@@ -39,7 +39,7 @@ async fn one_connection_carries_request_after_request() {
 #[tokio::test]
 async fn an_idle_connection_is_dropped_in_time() {
     let service = Service::new();
-    let gateway = before_with(service.address, nowhere().await, |config| {
+    let gateway = before_with(service.address, nowhere(), |config| {
         config.timeouts.idle = Duration::from_millis(100);
     });
     let (mut client, mut behind) = first(&gateway, &service).await;

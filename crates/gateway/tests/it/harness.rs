@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use auth::keyring::KeyRing;
 use auth::random::Random;
-use auth::secret::Secret;
 use contract::clock::Clock;
 use gateway::{Config, Seams, Timeouts};
 use http_kit::server::Listen;
@@ -30,17 +29,17 @@ pub(crate) async fn soon<T>(what: &str, it: impl Future<Output = T>) -> T {
 
 /// The key ring that the gateway signs with.
 pub(crate) fn ring() -> KeyRing {
-    KeyRing::new(Secret::new(INTERNAL_SECRET), Vec::new())
+    test_kit::credentials::ring(INTERNAL_SECRET)
 }
 
-/// An address where nobody listens.
-pub(crate) async fn nowhere() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.and_then(|listener| listener.local_addr()).expect("a free port")
+/// An address where nobody listens until the test does.
+pub(crate) fn nowhere() -> SocketAddr {
+    test_kit::ports::free_address()
 }
 
 /// A gateway with one service behind all of its doors.
 pub(crate) async fn before(service: SocketAddr) -> Gateway {
-    before_with(service, nowhere().await, |_| {})
+    before_with(service, nowhere(), |_| {})
 }
 
 /// A gateway with a service behind two doors, and audit-log, with a change of its settings.

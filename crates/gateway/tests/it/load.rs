@@ -7,11 +7,11 @@ use tokio::sync::Barrier;
 
 use crate::harness::{Service, before};
 
-/// Each takes four sockets of this process, so `ulimit -n` must allow 5,000.
-const AT_ONCE: usize = 1_000;
+/// Each takes four sockets of this process, and all of them must fit under the usual soft limit of 1,024 open files.
+const AT_ONCE: usize = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_requests_at_once_get_their_own_answers() {
+async fn many_requests_at_once_get_their_own_answers() {
     let service = Service::new();
     let gateway = before(service.address).await;
     // The service answers nobody before all are there.

@@ -152,7 +152,7 @@ async fn a_method_override_overrides_nothing() {
 
 #[tokio::test]
 async fn it_is_alive_and_ready_whatever_the_services_do() {
-    let gateway = before(nowhere().await).await;
+    let gateway = before(nowhere()).await;
     for path in ["/livez", "/readyz"] {
         let answer = gateway.get(path).await;
         assert_eq!(answer.status(), 200, "{path}");

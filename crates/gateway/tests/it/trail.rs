@@ -38,7 +38,7 @@ async fn take(mut peer: Peer, sender: mpsc::UnboundedSender<Value>) {
         let token = request.field("x-crm-internal").expect("a token");
         auth::internal_token::verify(&ring(), "audit-log", token, Clock::system().now()).expect("valid");
         let batch: AppendEntries = serde_json::from_slice(&request.body).expect("entries");
-        let body = format!(r#"{{"appended":{},"alreadyThere":0}}"#, batch.entries.len());
+        let body = format!(r#"{{"appended":{},"alreadyThere":0,"conflicts":0}}"#, batch.entries.len());
         for entry in batch.entries {
             // The test may be over.
             sender.send(serde_json::from_str(&entry.payload).expect("JSON")).unwrap_or_default();
@@ -57,9 +57,9 @@ fn text<'a>(entry: &'a Value, member: &str) -> &'a str {
 
 #[tokio::test]
 async fn every_refusal_of_the_gateway_comes_to_the_trail() {
-    let audit_log = nowhere().await;
+    let audit_log = nowhere();
     let mut entries = Entries::at(audit_log).await;
-    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let gateway = before_with(nowhere(), audit_log, |_| {});
     for (request, reason, outcome, action, route) in [
         ("GET /internal/entries", "route_not_found", "refused", "request.refuse", ""),
         ("GET /api/service/a%00", "bad_path", "refused", "request.refuse", ""),
@@ -90,9 +90,9 @@ async fn every_refusal_of_the_gateway_comes_to_the_trail() {
 #[tokio::test]
 async fn counts_add_up() {
     const REFUSALS: u64 = 300;
-    let audit_log = nowhere().await;
+    let audit_log = nowhere();
     let mut entries = Entries::at(audit_log).await;
-    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let gateway = before_with(nowhere(), audit_log, |_| {});
     let mut client = gateway.connect().await;
     for _ in 0..REFUSALS {
         client.write(b"GET /nothing HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -107,7 +107,7 @@ async fn counts_add_up() {
 
 #[tokio::test]
 async fn what_a_service_answers_is_its_own_to_record() {
-    let audit_log = nowhere().await;
+    let audit_log = nowhere();
     let mut entries = Entries::at(audit_log).await;
     for answer in [
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -130,8 +130,8 @@ async fn what_a_service_answers_is_its_own_to_record() {
 
 #[tokio::test]
 async fn entries_wait_while_audit_log_is_away() {
-    let audit_log = nowhere().await;
-    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let audit_log = nowhere();
+    let gateway = before_with(nowhere(), audit_log, |_| {});
     let refused = gateway.get("/nothing").await;
     // Refuse each attempt for as long as it takes to see one.
     let away = Service::on(audit_log);
@@ -143,8 +143,8 @@ async fn entries_wait_while_audit_log_is_away() {
 
 #[tokio::test]
 async fn a_batch_that_is_refused_for_good_does_not_stand_in_the_way() {
-    let audit_log = nowhere().await;
-    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let audit_log = nowhere();
+    let gateway = before_with(nowhere(), audit_log, |_| {});
     gateway.get("/nothing").await;
     let senseless = Service::on(audit_log);
     let mut peer = senseless.accept().await;
@@ -158,9 +158,9 @@ async fn a_batch_that_is_refused_for_good_does_not_stand_in_the_way() {
 
 #[tokio::test]
 async fn what_is_counted_is_handed_over_before_the_end() {
-    let audit_log = nowhere().await;
+    let audit_log = nowhere();
     let mut entries = Entries::at(audit_log).await;
-    let gateway = before_with(nowhere().await, audit_log, |_| {});
+    let gateway = before_with(nowhere(), audit_log, |_| {});
     let refused = gateway.get("/nothing").await;
     stop(gateway).await;
     assert_eq!(text(&entries.next().await, "requestId"), refused.field("x-request-id").expect("an id"));
@@ -168,7 +168,7 @@ async fn what_is_counted_is_handed_over_before_the_end() {
 
 #[tokio::test]
 async fn an_audit_log_that_stays_away_does_not_hold_the_end_up() {
-    let gateway = before_with(nowhere().await, nowhere().await, |_| {});
+    let gateway = before_with(nowhere(), nowhere(), |_| {});
     gateway.get("/nothing").await;
     stop(gateway).await;
 }

@@ -94,7 +94,7 @@ impl RequestAudit {
     pub(crate) fn identified(&self, identity: &Identity) {
         let (kind, id) = match identity {
             Identity::Unknown => return,
-            Identity::Credential(name) | Identity::Service(name) => (ActorKind::Service, Text::open(name)),
+            Identity::Credential(name) | Identity::Internal(name) => (ActorKind::Service, Text::open(name)),
             // A staff id is ours; where another part of the CRM puts an address there, it is a person's.
             Identity::Staff(claims) if claims.sub.contains('@') => {
                 (ActorKind::Staff, Text::personal(&claims.sub))
@@ -120,11 +120,6 @@ impl RequestAudit {
     /// Says what the request is about.
     pub fn set_target(&self, kind: impl Into<String>, id: Text) {
         self.0.borrow_mut().entry.target = Some(Target { kind: kind.into(), id });
-    }
-
-    /// Says why it was refused, where the problem's code does not say enough.
-    pub fn set_reason(&self, reason: impl Into<String>) {
-        self.0.borrow_mut().entry.reason = Some(reason.into());
     }
 
     /// Adds a detail under a camelCase name.
@@ -164,8 +159,8 @@ impl RequestAudit {
         if draft.recorded || !(durable || counted) {
             return Due::Nothing;
         }
-        let code = code.map(|code| code.as_str().to_owned());
-        let reason = if outcome == Outcome::Success { None } else { draft.entry.reason.clone().or(code) };
+        let refusing = code.filter(|_| outcome != Outcome::Success);
+        let reason = refusing.map(|code| code.as_str().to_owned());
         let entry = Entry { outcome, reason, ..draft.entry.clone() };
         if durable { Due::Durable(entry) } else { Due::Counted { entry, whole: draft.whole } }
     }

@@ -8,6 +8,7 @@ use auth::random::Random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::audit::{Entry, Sealed, Text, Value};
+use contract::json::pointer_token;
 use serde_json::{Map, Value as Json, json};
 
 /// Seals an entry. The payload is canonical JSON (RFC 8785); absent members are left out.
@@ -65,7 +66,7 @@ impl Sealer<'_> {
 
     fn details(&mut self, details: &BTreeMap<String, Value>) -> Json {
         let member = |(name, value): (&String, &Value)| {
-            let pointer = format!("/details/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("/details/{}", pointer_token(name));
             (name.clone(), self.value(&pointer, value))
         };
         Json::Object(details.iter().map(member).collect())

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::{ConfigError, Environment};
 use crate::server::Listen;
 
-/// What is logged unless asked otherwise; the server library tells of each of its sockets and threads.
-const DEFAULT_FILTER: &str = "info,actix_server=warn";
+/// What is logged unless asked otherwise. The server library tells of each of its sockets and threads, and calls each malformed head
+/// that anyone sends an error of its own.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,actix_http=off";
 
 /// How strict the process is with its settings: `ENVIRONMENT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]

@@ -10,6 +10,9 @@ use super::{ConfigError, Environment, Mode};
 pub const SECRETS: [&str; 5] =
     ["WEBHOOK_SECRET", "SERVICE_API_TOKEN", "SSO_SECRET", "JWT_SECRET", "INTERNAL_SECRET"];
 
+/// The key of senders that follow the Standard Webhooks specification; most deployments have none.
+const STANDARD_WEBHOOKS: &str = "WEBHOOK_STANDARD_SECRET";
+
 impl From<Mode> for Strictness {
     fn from(mode: Mode) -> Self {
         match mode {
@@ -53,24 +56,47 @@ impl Environment {
         self.key_ring(name)?.ok_or_else(|| ConfigError::Missing(name.to_owned()))
     }
 
+    /// The settings of this environment that hold secrets, each once, sorted: those of a deployment, those of further webhook
+    /// sources, and former values that still verify.
+    pub fn secret_names(&self) -> Vec<String> {
+        let known = SECRETS.iter().chain(&[STANDARD_WEBHOOKS]);
+        let mut names: Vec<String> =
+            known.flat_map(|name| [(*name).to_owned(), format!("{name}_PREVIOUS")]).collect();
+        names.extend(self.names_under("WEBHOOK_SECRET_"));
+        names.retain(|name| self.is_set(name));
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Refuses an environment in which two secrets have one value: whoever may do the one thing could do the other. Those that are
     /// not there do not count.
     ///
     /// # Errors
     /// As [`Environment::text`]; [`ConfigError::Secret`] naming the two settings.
     pub fn require_distinct_secrets(&self) -> Result<(), ConfigError> {
-        let mut names: Vec<String> =
-            SECRETS.iter().flat_map(|name| [(*name).to_owned(), format!("{name}_PREVIOUS")]).collect();
-        names.extend(self.names_under("WEBHOOK_SECRET_"));
-        names.sort();
-        names.dedup();
         let mut secrets = Vec::new();
-        for name in names {
+        for name in self.secret_names() {
             if let Some(text) = self.text(&name)? {
                 secrets.push((name, Secret::new(text)));
             }
         }
         let pairs: Vec<_> = secrets.iter().map(|(name, secret)| (name.as_str(), secret)).collect();
         Ok(secret::check_distinct(&pairs)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Environment;
+
+    #[test]
+    fn one_value_of_two_secrets_is_refused_by_their_names() {
+        let value = "for-tests-only-for-tests-only-for-tests-only";
+        let environment: Environment =
+            [("WEBHOOK_SECRET_ACME", value), ("INTERNAL_SECRET", value)].into_iter().collect();
+        let refused = environment.require_distinct_secrets().expect_err("refused").to_string();
+        assert!(refused.contains("WEBHOOK_SECRET_ACME") && refused.contains("INTERNAL_SECRET"), "{refused}");
+        assert!(!refused.contains(value), "{refused}");
     }
 }

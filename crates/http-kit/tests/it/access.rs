@@ -7,10 +7,11 @@ use http_kit::routes::{Access, Audit, Route, RouteTable, TableError};
 use http_kit::server::Listen;
 use http_kit::service::{Service as Bundle, StartError};
 use serde_json::{Value, json};
+use test_kit::credentials::ring;
 
 use crate::wire::{get, send};
 use crate::world::{
-    SERVICE, TOKEN, World, claims, internal_token, ring, service_bearer, staff_bearer, start_of_time, table,
+    SERVICE, TOKEN, World, claims, internal_token, service_bearer, staff_bearer, start_of_time, table,
 };
 
 const CLIENT: &str = "/clients/a@b.example";
@@ -127,7 +128,7 @@ async fn internal_routes_take_tokens_made_for_this_service_only() {
     let world = World::start();
     let good = internal_token("webhook-ingest", SERVICE);
     let answer = echo(&world, &[("x-crm-internal", &good)]).await;
-    assert_eq!(answer.json()["from"], json!("Service(\"webhook-ingest\")"));
+    assert_eq!(answer.json()["from"], json!("Internal(\"webhook-ingest\")"));
     let foreign = auth::internal_token::issue(
         &ring("placeholder-other-secret-0123456789abcdef"),
         "gateway",

@@ -8,10 +8,12 @@ use http_kit::client::{CallError, InternalClient, InternalTokens};
 use http_kit::config::ConfigError;
 use http_kit::context::RequestContext;
 use serde_json::{Value, json};
+use test_kit::credentials::ring;
+use test_kit::ports::free_address;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::world::{INTERNAL_SECRET, SERVICE, World, ring, start_of_time};
+use crate::world::{INTERNAL_SECRET, SERVICE, World, start_of_time};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -35,7 +37,7 @@ async fn a_call_carries_who_calls_and_for_which_request() {
         let client = client(&base, INTERNAL_SECRET);
         let answer: Value =
             client.post_json(&context, "/internal/echo", &json!({ "a": 1 }), TIMEOUT).await.expect("answers");
-        assert_eq!(answer["from"], "Service(\"webhook-ingest\")");
+        assert_eq!(answer["from"], "Internal(\"webhook-ingest\")");
         assert_eq!(answer["requestId"], context.request_id().as_str());
         assert_eq!(answer["traceId"], context.trace_id());
         assert_eq!(answer["body"], json!({ "a": 1 }));
@@ -64,7 +66,7 @@ async fn a_refusal_is_told_by_status_and_code() {
 
 #[actix_web::test]
 async fn what_cannot_be_reached_or_stays_silent_is_told_apart() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let listener = TcpListener::bind(free_address()).await.expect("binds");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let silent = client(&url, INTERNAL_SECRET);
     let call = |timeout| {

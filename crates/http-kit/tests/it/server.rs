@@ -151,18 +151,6 @@ async fn a_job_that_does_not_end_is_cut_off() {
 }
 
 #[actix_web::test]
-async fn a_request_is_given_up_when_its_client_goes_away() {
-    let world = World::start();
-    let mut stream = TcpStream::connect(world.running.address()).await.expect("connects");
-    stream.write_all(&request("GET", "/slow", &[], b"")).await.expect("writes");
-    world.state.begun.notified().await;
-    drop(stream);
-    tokio::time::timeout(Duration::from_secs(20), world.state.ended.notified())
-        .await
-        .expect("the handler is dropped");
-}
-
-#[actix_web::test]
 async fn dropping_the_handle_stops_the_server() {
     let world = World::start();
     let mut idle = TcpStream::connect(world.running.address()).await.expect("connects");

@@ -7,10 +7,8 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::{HttpResponse, web};
 use auth::bearer::BearerTokens;
-use auth::jwt::{Signer, Verifier};
-use auth::keyring::KeyRing;
+use auth::jwt::Verifier;
 use auth::random::Random;
-use auth::secret::Secret;
 use auth::staff::Role;
 use contract::audit::{Actor, ActorKind, Category, Sealed, Text};
 use contract::clock::{Clock, ManualClock, Timestamp};
@@ -27,6 +25,7 @@ use http_kit::server::Listen;
 use http_kit::service::{Running, Service as Bundle, StartError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use test_kit::credentials::{ring, signed};
 use tokio::sync::{Notify, Semaphore};
 
 pub(crate) const SERVICE: &str = "test-service";
@@ -37,10 +36,6 @@ pub(crate) const JWT_SECRET: &str = "placeholder-jwt-secret-0123456789abcdefgh";
 /// 2025-10-13T19:00:00Z
 pub(crate) fn start_of_time() -> Timestamp {
     "2025-10-13T19:00:00Z".parse().expect("a time")
-}
-
-pub(crate) fn ring(secret: &str) -> KeyRing {
-    KeyRing::new(Secret::new(secret.to_owned()), Vec::new())
 }
 
 /// What handlers share.
@@ -198,7 +193,7 @@ pub(crate) fn table() -> RouteTable {
 async fn read_client(caller: Caller<Service>, email: web::Path<String>) -> Result<web::Json<Value>, Failure> {
     caller.audit().set_target("client", Text::personal(email.as_str()));
     if email.starts_with("nobody") {
-        return Err(Code::ClientNotFound.into());
+        return Err(Failure::new(Code::ClientNotFound));
     }
     Ok(web::Json(json!({ "email": email.as_str() })))
 }
@@ -231,10 +226,14 @@ async fn receive_delivery(
             caller.audit().add_detail("looksLike", Text::open("body_plus_newline"));
             caller.audit().keep_whole();
         }
-        return Err(Code::SignatureMismatch.into());
+        return Err(Failure::new(Code::SignatureMismatch));
     }
     caller.audit().identify(actor);
-    if body.ends_with(b"nonsense") { Err(Code::InvalidEvent.into()) } else { Ok("accepted".to_owned()) }
+    if body.ends_with(b"nonsense") {
+        Err(Failure::new(Code::InvalidEvent))
+    } else {
+        Ok("accepted".to_owned())
+    }
 }
 
 async fn stream(_: Caller<Anyone>, mut payload: web::Payload) -> Result<String, actix_web::Error> {
@@ -314,7 +313,7 @@ pub(crate) fn service_bearer() -> String {
 
 /// The `Authorization` of a member of staff, from these claims.
 pub(crate) fn staff_bearer(claims: &Value) -> String {
-    format!("Bearer {}", Signer::new(ring(JWT_SECRET)).sign(claims).expect("signs"))
+    format!("Bearer {}", signed(JWT_SECRET, claims))
 }
 
 /// Claims of staff with this role, valid for a minute.

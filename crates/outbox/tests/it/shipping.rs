@@ -2,7 +2,7 @@
 
 use crate::schema::leases;
 use crate::trail::{AuditLog, Manner};
-use crate::{entries, entry, ids, sorted, start, waiting_ids, with_outbox};
+use crate::world::{entries, entry, ids, sorted, start, waiting_ids, with_outbox};
 use ::outbox::{OutboxWriter, Shipper, Wake, insert_many};
 use auth::random::Random;
 use chrono::{DateTime, Utc};
@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use http_kit::server::{Shutdown, Stop};
 use std::time::Duration;
 use test_kit::database::both;
+use test_kit::waiting::wait_for;
 use tokio::task::JoinHandle;
 
 struct Replica {
@@ -57,9 +58,7 @@ async fn store(database: &Database, given: Vec<Sealed>) {
 
 /// Waits until the outbox is empty.
 async fn shipped(database: &Database) {
-    while !waiting_ids(database).await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for("an empty outbox", async || waiting_ids(database).await.is_empty()).await;
 }
 
 #[tokio::test]
@@ -104,9 +103,7 @@ async fn while_audit_log_is_away_entries_wait_and_none_is_lost() {
         log.behave(Manner::Away);
         let replica = Replica::start(&database, &log, &clock, 1);
         store(&database, entries(0..5)).await;
-        while log.trail().most_at_once == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        wait_for("a call", async || log.trail().most_at_once > 0).await;
         assert_eq!(waiting_ids(&database).await.len(), 5);
         assert_eq!(log.ids(), Vec::<String>::new());
         log.behave(Manner::Well);
@@ -123,9 +120,7 @@ async fn an_answer_that_was_lost_sends_them_again() {
         log.behave(Manner::Forgetful);
         store(&database, entries(0..5)).await;
         let replica = Replica::start(&database, &log, &clock, 1);
-        while log.ids().len() < 5 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        wait_for("5 entries", async || log.ids().len() >= 5).await;
         assert_eq!(waiting_ids(&database).await.len(), 5, "not acknowledged, so not removed");
         log.behave(Manner::Well);
         shipped(&database).await;
@@ -143,14 +138,10 @@ async fn an_entry_that_is_refused_stays_and_holds_nobody_up() {
         log.behave(Manner::Choosy(refused.clone()));
         store(&database, entries(0..20)).await;
         let replica = Replica::start(&database, &log, &clock, 1);
-        while log.ids().len() < 18 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        wait_for("18 entries", async || log.ids().len() >= 18).await;
         store(&database, entries(20..25)).await;
         replica.wake.wake();
-        while log.ids().len() < 23 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        wait_for("23 entries", async || log.ids().len() >= 23).await;
         replica.stop().await;
         assert_eq!(sorted(waiting_ids(&database).await), refused);
         // The next start tries again.

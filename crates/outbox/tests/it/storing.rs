@@ -1,7 +1,7 @@
 //! Into the outbox: with the effect, once, unchanged.
 
 use crate::schema::outbox;
-use crate::{entries, entry, ids, sorted, start, waiting, waiting_ids, with_outbox};
+use crate::world::{entries, entry, ids, sorted, start, waiting, waiting_ids, with_outbox};
 use ::outbox::{OutboxWriter, Wake, insert, insert_many};
 use chrono::{DateTime, Utc};
 use db::{Class, DbError, SubmitError, on_backend};

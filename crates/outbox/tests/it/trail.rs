@@ -112,7 +112,7 @@ async fn append(trail: web::Data<Mutex<Trail>>, body: web::Json<AppendEntries>) 
 }
 
 fn take(trail: &mut Trail, entries: Vec<Sealed>) -> AppendedEntries {
-    let mut told = AppendedEntries { appended: 0, already_there: 0 };
+    let mut told = AppendedEntries::default();
     for entry in entries {
         match trail.entries.insert(entry.id.to_string(), entry) {
             None => told.appended += 1,

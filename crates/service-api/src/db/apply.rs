@@ -38,7 +38,6 @@ pub(crate) async fn apply(
         Err(error) if error.is_transient() => return Err(error),
         Err(error) => error,
     };
-    // Not the cause: it may quote what a person is known by.
     tracing::warn!(%error, events = events.len(), "a batch can't be applied together, each event is tried alone");
     let mut verdicts = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {

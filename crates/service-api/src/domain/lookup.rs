@@ -49,7 +49,7 @@ pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRec
         country: value(Field::Country),
         language: value(Field::Language),
         status: client.status,
-        kyc_status: Some(client.kyc.status),
+        kyc_status: client.kyc.status,
         kyc_notes: client.kyc.notes.clone(),
         kyc_updated_at: client.kyc.updated_at,
         other_client_ids,

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use contract::audit::Text;
 use contract::email::EmailKey;
-use contract::internal::{AwaitClient, AwaitedClient};
+use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient};
 use contract::resources::ClientRecord;
 use http_kit::caller::{Caller, Service};
 use http_kit::problem::Failure;
@@ -49,7 +49,7 @@ async fn find_or_wait(caller: &Caller<Service>, state: &State, key: EmailKey) ->
     let question = AwaitClient { email_key: key.clone(), wait_ms: WAIT_MS };
     let answer: AwaitedClient = state
         .ingest
-        .post_json(caller.context(), "/internal/events/await", &question, ASK_TIMEOUT)
+        .post_json(caller.context(), AWAIT_CLIENT, &question, ASK_TIMEOUT)
         .await
         .map_err(Error::Ingest)?;
     // Looked for again whatever the answer: what is no longer pending was applied since the first look.

@@ -1,16 +1,13 @@
 //! Events that webhook-ingest wants applied.
 
 use actix_web::web::{Data, Json};
-use contract::internal::{ApplyBatch, ApplyVerdicts};
+use contract::internal::{ApplyBatch, ApplyVerdicts, WEBHOOK_INGEST};
 use http_kit::caller::{Caller, Identity, Internal};
 use http_kit::problem::Failure;
 
 use crate::db::apply::apply;
 use crate::error::Error;
 use crate::state::State;
-
-/// The only service that has events.
-const INGEST: &str = "webhook-ingest";
 
 /// `POST /internal/events/apply`: applies a batch, and says what became of each event. On 503 the whole call is to be made again;
 /// what was applied by then is answered as such.
@@ -19,8 +16,8 @@ pub(crate) async fn apply_events(
     state: Data<State>,
     batch: Json<ApplyBatch>,
 ) -> Result<Json<ApplyVerdicts>, Failure> {
-    // Any service of ours is let in here, the gateway too, which stands nearest to the outside.
-    if !matches!(caller.identity(), Identity::Service(name) if name == INGEST) {
+    // Any service of ours is let in here, the gateway too, which stands nearest to the outside; only one has events.
+    if !matches!(caller.identity(), Identity::Internal(name) if name == WEBHOOK_INGEST) {
         return Err(Error::NotIngest.into());
     }
     let (events, request) = (batch.into_inner().events, caller.context().request_id().clone());

@@ -6,11 +6,11 @@ use contract::audit::Sealed;
 use contract::clock::Clock;
 use serde_json::Value;
 use service_api::Config;
+use test_kit::credentials::internal_token;
 use test_kit::database::both;
+use test_kit::waiting::{eventually, wait_for};
 
-use crate::support::{
-    Api, Asked, Ingest, NOBODY, OLD_TOKEN, TOKEN, config, eventually, internal_token, registered,
-};
+use crate::support::{Api, Asked, INTERNAL, Ingest, NOBODY, OLD_TOKEN, TOKEN, config, registered};
 
 const ANN: &str = "/api/service/clients/ann@example.com";
 
@@ -57,14 +57,12 @@ async fn s1_only_the_token_itself_opens() {
                 assert_eq!(answer.status, 200, "{scheme}: {answer:?}");
             }
         }
-        let read = eventually(async || {
-            let read = api.entries("client.read", 6).await;
+        // Each refusal has its entry, or is in another's count.
+        let all_counted = |read: &Vec<Value>| {
             let refused = read.iter().filter(|entry| entry["outcome"] == "refused");
-            let refused: u64 = refused.filter_map(|entry| entry["count"].as_u64()).sum();
-            // Each refusal has its entry, or is in another's count.
-            (refused == 8).then_some(read)
-        })
-        .await;
+            refused.filter_map(|entry| entry["count"].as_u64()).sum::<u64>() == 8
+        };
+        let read = eventually(async || api.entries("client.read", 6).await, all_counted).await;
         let known: Vec<&Value> = read.iter().filter(|entry| entry["outcome"] == "success").collect();
         assert_eq!(known.len(), 6);
         assert!(
@@ -123,9 +121,16 @@ async fn only_webhook_ingest_has_events_applied() {
         post(&[]).await.problem(401, "credentials_missing");
         post(&[("Authorization", &bearer)]).await.problem(401, "credentials_missing");
         post(&[("x-crm-internal", "forged")]).await.problem(401, "credentials_invalid");
-        post(&[("x-crm-internal", &internal_token("gateway"))]).await.problem(403, "permission_denied");
+        post(&[("x-crm-internal", &internal_token(INTERNAL, "gateway", service_api::NAME))])
+            .await
+            .problem(403, "permission_denied");
         assert_eq!(api.whole().await, Vec::<String>::new(), "nothing was applied");
-        assert_eq!(post(&[("x-crm-internal", &internal_token("webhook-ingest"))]).await.status, 200);
+        assert_eq!(
+            post(&[("x-crm-internal", &internal_token(INTERNAL, "webhook-ingest", service_api::NAME))])
+                .await
+                .status,
+            200
+        );
         api.apply_raw(b"{").await.problem(400, "invalid_json");
         api.apply_raw(b"{\"events\":[{}]}").await.problem(422, "invalid_parameter");
     }
@@ -163,7 +168,7 @@ async fn entries_are_handed_over_to_audit_log() {
         let api = Api::start_as(&on, config, Clock::system()).await;
         api.applies(&[registered(1, Some("1001"), Some("ann@example.com"))]).await;
         api.record("ann@example.com").await;
-        eventually(async || api.trail().await.is_empty().then_some(())).await;
+        wait_for("an empty outbox", async || api.trail().await.is_empty()).await;
         let entries = neighbours.entries();
         let action =
             |entry: &Sealed| serde_json::from_str::<Value>(&entry.payload).expect("JSON")["action"].clone();

@@ -6,9 +6,10 @@ use contract::internal::{ApplyEvent, ApplyResult};
 use http_kit::kit::Seams;
 use service_api::{MIGRATIONS, SCHEMA};
 use test_kit::database::{Cluster, both, postgres, postgres_on};
+use test_kit::waiting::wait_for;
 
 use crate::http::send;
-use crate::support::{Api, NOBODY, config, eventually, registered};
+use crate::support::{Api, NOBODY, config, registered};
 
 #[tokio::test]
 async fn it_is_not_ready_until_its_schema_is_current() {
@@ -61,8 +62,8 @@ async fn a_database_that_stops_costs_503_and_no_restart() {
     answer.problem(503, "unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
     cluster.start_again();
-    eventually(async || (api.get("a@x.org").await.status == 200).then_some(())).await;
-    eventually(async || (api.apply_raw(batch.as_bytes()).await.status == 200).then_some(())).await;
+    wait_for("an answer again", async || api.get("a@x.org").await.status == 200).await;
+    wait_for("an answer again", async || api.apply_raw(batch.as_bytes()).await.status == 200).await;
     assert_eq!(api.record("b@x.org").await["clientId"], "2");
 }
 
@@ -96,7 +97,7 @@ async fn whatever_is_cut_off_takes_effect_once() {
         () = cutting => unreachable!("it never ends"),
     };
     // The last cut may have hit the connection of the next look.
-    eventually(async || (api.get("c1@x.org").await.status == 200).then_some(())).await;
+    wait_for("an answer again", async || api.get("c1@x.org").await.status == 200).await;
     assert_eq!(api.texts("select event_id as text from applied_events").await.len(), events);
     assert_eq!(
         api.entries("event.apply", events).await.len(),

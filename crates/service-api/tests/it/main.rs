@@ -1,18 +1,20 @@
 //! service-api over real databases and real HTTP, with a stand-in for webhook-ingest.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test's panic is its report"
-)]
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod apply;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod lookup;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod replicas;
-mod routes;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod waiting;

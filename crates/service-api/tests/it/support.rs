@@ -23,13 +23,15 @@ use http_kit::server::Listen;
 use http_kit::service::Running;
 use serde_json::Value;
 use service_api::{Config, MIGRATIONS, NAME, SCHEMA, Seams};
+use test_kit::credentials::{internal_token, ring};
 use test_kit::database::TestDatabase;
+use test_kit::waiting::eventually;
 
 use crate::http::{Answer, send};
 
 pub(crate) const TOKEN: &str = "service-token-for-tests-only-00001";
 pub(crate) const OLD_TOKEN: &str = "service-token-for-tests-only-00000";
-const INTERNAL: &str = "internal-secret-for-tests-only-000";
+pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
 
 /// An address that nobody listens on: port 9 of this machine.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
@@ -80,7 +82,7 @@ impl Api {
 
     /// Has events applied as webhook-ingest does.
     pub(crate) async fn apply_raw(&self, body: &[u8]) -> Answer {
-        let token = internal_token("webhook-ingest");
+        let token = internal_token(INTERNAL, "webhook-ingest", NAME);
         self.send("POST", "/internal/events/apply", &[("x-crm-internal", &token)], body).await
     }
 
@@ -102,12 +104,12 @@ impl Api {
 
     /// Entries of this action, once there are so many of them.
     pub(crate) async fn entries(&self, action: &str, count: usize) -> Vec<Value> {
-        eventually(async || {
+        let look = async || {
             let mut trail = self.trail().await;
             trail.retain(|entry| entry["action"] == action);
-            (trail.len() >= count).then_some(trail)
-        })
-        .await
+            trail
+        };
+        eventually(look, |trail| trail.len() >= count).await
     }
 
     /// A query for one column named `text`.
@@ -138,14 +140,14 @@ pub(crate) fn config(on: &TestDatabase, ingest_url: &str) -> Config {
         database: on.url(SCHEMA),
         internal: ring(INTERNAL),
         token: KeyRing::new(Secret::new(TOKEN.to_owned()), vec![Secret::new(OLD_TOKEN.to_owned())]),
-        ingest_url: ingest_url.to_owned(),
+        webhook_ingest_url: ingest_url.to_owned(),
         audit_log_url: NOBODY.to_owned(),
     }
 }
 
 /// A call that may be made from anywhere.
 pub(crate) async fn apply_at(to: SocketAddr, events: &[ApplyEvent]) -> Vec<(ApplyResult, Option<String>)> {
-    let token = internal_token("webhook-ingest");
+    let token = internal_token(INTERNAL, "webhook-ingest", NAME);
     let body = serde_json::to_vec(&ApplyBatch { events: events.to_vec() }).expect("JSON");
     let answer = send(to, "POST", "/internal/events/apply", &[("x-crm-internal", &token)], &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -163,14 +165,6 @@ pub(crate) async fn apply_at(to: SocketAddr, events: &[ApplyEvent]) -> Vec<(Appl
 struct Line {
     #[diesel(sql_type = Text)]
     text: String,
-}
-
-pub(crate) fn ring(secret: &str) -> KeyRing {
-    KeyRing::new(Secret::new(secret.to_owned()), Vec::new())
-}
-
-pub(crate) fn internal_token(issuer: &str) -> String {
-    auth::internal_token::issue(&ring(INTERNAL), issuer, NAME, Clock::system().now())
 }
 
 /// Second `second` of the tests' time.
@@ -207,18 +201,6 @@ pub(crate) fn named(mut event: ApplyEvent, first_name: &str) -> ApplyEvent {
         said.first_name = Some(first_name.to_owned());
     }
     event
-}
-
-/// Waits until there is something; fails after 20 seconds.
-pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "it never came true");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// What the stand-in for webhook-ingest does when it is asked.

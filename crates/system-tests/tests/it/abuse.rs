@@ -6,7 +6,7 @@ use reqwest::Method;
 use test_kit::database::both;
 
 use crate::calls::{registration, told};
-use crate::harness::{AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, raw};
+use crate::harness::{AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, openssl_signature_of_decoded, raw};
 
 /// W1 to W3: signatures that are none.
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn forged_webhooks_are_refused_and_counted() {
         let caller = system.caller();
         let body = registration("1001", "ann@example.com");
         let good = auth::webhook::sign(&Secret::new(WEBHOOK_SECRET), &body);
-        let decoded = "00".repeat(32);
+        let decoded = openssl_signature_of_decoded(WEBHOOK_SECRET, &body);
         let other = auth::webhook::sign(&Secret::new(WEBHOOK_SECRET), b"another body");
         for signature in ["", "abc", &"zz".repeat(32), &decoded, &other, &good[..63]] {
             let (status, problem) = told(caller.signed(&body, signature).await).await;
@@ -27,6 +27,8 @@ async fn forged_webhooks_are_refused_and_counted() {
         assert_eq!(caller.signed(spaced.as_bytes(), &good).await.status(), 401, "other spacing");
         assert_eq!(caller.client("ann@example.com").await.status(), 404, "nothing was applied");
         caller.on_trail("category=webhook&outcome=refused", 7).await;
+        caller.on_trail("category=webhook&outcome=refused&text=hex_decoded_key", 1).await;
+        caller.assert_nothing_applied().await;
     }
 }
 
@@ -53,6 +55,7 @@ async fn unreadable_deliveries_are_held() {
             assert_eq!((status, &again["eventId"]), (expected, &first["eventId"]), "{body:.60}");
         }
         caller.on_trail("action=webhook.receive&outcome=refused", 12).await;
+        caller.assert_nothing_applied().await;
     }
 }
 
@@ -105,6 +108,8 @@ async fn an_id_used_again_for_other_data_is_a_conflict() {
         let (status, again) = told(caller.webhook(other.as_bytes()).await).await;
         assert_eq!((status, &again["eventId"]), (409, &problem["eventId"]));
         assert_eq!(caller.client("b@example.com").await.status(), 404);
+        caller.on_trail("action=webhook.receive&outcome=refused", 2).await;
+        caller.on_trail("action=event.apply", 1).await;
     }
 }
 
@@ -161,14 +166,14 @@ async fn an_address_finds_its_owner_and_nobody_else() {
             assert_eq!((status, record["clientId"].as_str()), (200, Some(id)), "{path}");
             assert_eq!(record["email"], email, "byte for byte as it came");
         }
-        for lookalike in [
-            "m%C4%B1ke@example.com",
-            "%E2%84%AAim@example.com",
-            "k%C4%B1m@example.com",
-            "%00mike@example.com",
+        for (lookalike, expected) in [
+            ("m%C4%B1ke@example.com", (404, "client_not_found")),
+            ("%E2%84%AAim@example.com", (404, "client_not_found")),
+            ("k%C4%B1m@example.com", (404, "client_not_found")),
+            ("%00mike@example.com", (400, "bad_path")),
         ] {
-            let status = caller.client(lookalike).await.status().as_u16();
-            assert!([400, 404].contains(&status), "{lookalike}: {status}");
+            let (status, problem) = told(caller.client(lookalike).await).await;
+            assert_eq!((status, problem["code"].as_str().expect("a code")), expected, "{lookalike}");
         }
     }
 }
@@ -193,18 +198,20 @@ async fn roads_that_lead_nowhere_are_refused_as_problems() {
         ] {
             let request = format!("GET {path} HTTP/1.1\r\nhost: crm\r\nconnection: close\r\n\r\n");
             let answer = raw(&system.gateway, request.as_bytes());
-            assert!(
-                answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.1 404"),
-                "{path}: {answer}"
-            );
+            let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+            assert!(head.starts_with("HTTP/1.1 400 "), "{path}: {answer}");
+            let problem: serde_json::Value = serde_json::from_str(body).expect("JSON");
+            assert_eq!(problem["code"], "bad_path", "{path}");
         }
         let overridden = caller
             .request(Method::GET, "/api/service/clients/ann@example.com")
             .header("x-http-method-override", "DELETE")
             .bearer_auth(SERVICE_API_TOKEN);
         assert_eq!(overridden.send().await.expect("an answer").status(), 404, "the header is ignored");
+        caller.on_trail("outcome=refused&text=bad_path", 4).await;
         caller.on_trail("outcome=refused&text=route_not_found", 1).await;
         caller.on_trail("outcome=refused&text=method_not_allowed", 1).await;
+        caller.assert_nothing_applied().await;
     }
 }
 

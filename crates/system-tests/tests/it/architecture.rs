@@ -50,7 +50,7 @@ const ONLY_IN: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates that must not be anywhere in the tree that ships, with the reason.
-const BANNED: [(&str, &str); 11] = [
+const BANNED: [(&str, &str); 12] = [
     ("awc", "drags h2 0.3 in"),
     ("aws-lc-rs", "needs cmake"),
     ("aws-lc-sys", "needs cmake"),
@@ -62,6 +62,7 @@ const BANNED: [(&str, &str); 11] = [
     ("brotli", "an HMAC must see raw bytes"),
     ("cmake", "a C compiler is all the build may need"),
     ("prost-build", "protoc must not be needed"),
+    ("rust_decimal", "28 digits are too few for tokens with 18 decimals"),
 ];
 
 /// The licences we may ship under; an SPDX expression passes if one of its alternatives has only these.
@@ -227,4 +228,28 @@ fn bracketed_licences_are_known() {
     .map(str::to_owned)
     .collect();
     assert_eq!(bracketed, known);
+}
+
+/// No feature of ours turns anything on: what is tested is what is built.
+#[test]
+fn no_feature_changes_what_we_do() {
+    let metadata = metadata();
+    for package in ours(&metadata) {
+        for (feature, turns_on) in &package.features {
+            assert!(turns_on.is_empty(), "{} has the feature {feature}: {turns_on:?}", package.name);
+        }
+    }
+}
+
+/// deny.toml is for those with network, this file for all; they ban the same.
+#[test]
+fn deny_toml_bans_what_is_banned_here() {
+    let text = crate::harness::repository_file("deny.toml");
+    let (_, bans) = text.split_once("\n[bans]\n").expect("its section");
+    let (bans, _) = bans.split_once("\n]").expect("the end of its list");
+    let theirs: BTreeSet<&str> =
+        bans.split("{ name = \"").skip(1).filter_map(|after| after.split('"').next()).collect();
+    // h2 is banned by version, and looked at by `nothing_banned_ships` itself.
+    let here: BTreeSet<&str> = BANNED.iter().map(|(name, _)| *name).chain(["h2"]).collect();
+    assert_eq!(theirs, here);
 }

@@ -1,11 +1,9 @@
 //! What callers of the system say: signed webhooks, service-API calls, reads of the trail.
 
-use auth::jwt::Signer;
-use auth::keyring::KeyRing;
 use auth::secret::Secret;
-use contract::clock::Clock;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use test_kit::credentials;
 
 use crate::harness::{JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client, wait_for};
 
@@ -69,11 +67,18 @@ impl Caller {
 
     /// Waits until the trail counts `count` occurrences that match.
     pub(crate) async fn on_trail(&self, query: &str, count: u64) {
-        wait_for(&format!("{count} on the trail for {query}"), async || {
-            let entries = self.trail(query).await;
-            entries.iter().filter_map(|entry| entry["count"].as_u64()).sum::<u64>() == count
-        })
-        .await;
+        wait_for(&format!("{count} on the trail for {query}"), async || self.count(query).await == count)
+            .await;
+    }
+
+    /// How many occurrences that match the trail counts now.
+    pub(crate) async fn count(&self, query: &str) -> u64 {
+        self.trail(query).await.iter().filter_map(|entry| entry["count"].as_u64()).sum()
+    }
+
+    /// No event has had an effect. To be asked when the refusals are on the trail already, so that an effect would be too.
+    pub(crate) async fn assert_nothing_applied(&self) {
+        assert_eq!(self.trail("action=event.apply").await, Vec::<Value>::new());
     }
 }
 
@@ -97,8 +102,5 @@ pub(crate) fn registration(client_id: &str, email: &str) -> Vec<u8> {
 
 /// A staff JWT, as another part of the CRM signs it.
 pub(crate) fn staff_token(role: &str) -> String {
-    let ring = KeyRing::new(Secret::new(JWT_SECRET), Vec::new());
-    let expires = Clock::system().now().as_seconds() + 3600;
-    let claims = json!({"sub": "7", "email": "auditor@example.com", "role": role, "exp": expires});
-    Signer::new(ring).sign(&claims).expect("an object")
+    credentials::staff_token(JWT_SECRET, &json!(role))
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use test_kit::database::{Backend, TestDatabase};
+use test_kit::ports::free_port;
+use test_kit::waiting::PATIENCE;
 
-use crate::harness::{Running, SECRETS, command, free_port, run, wait_until_ready};
+use crate::harness::{Running, SECRETS, command, is_ready, run};
 
 /// The programs, in the order in which they start here.
 pub(crate) const SERVICES: [&str; 4] = ["audit-log", "service-api", "webhook-ingest", "gateway"];
@@ -36,7 +39,7 @@ impl Cluster {
             cluster.launch(service);
         }
         for service in SERVICES {
-            wait_until_ready(&cluster.url(service)).await;
+            cluster.ready(service).await;
         }
         cluster
     }
@@ -50,6 +53,18 @@ impl Cluster {
     pub(crate) fn launch(&mut self, service: &'static str) {
         let (process, _lines) = Running::start(&mut self.command(service));
         self.running.insert(service, process);
+    }
+
+    /// Waits until a launched service is ready; fails with its log when it is not, and at once when it has ended.
+    pub(crate) async fn ready(&mut self, service: &str) {
+        let url = self.url(service);
+        let until = Instant::now() + PATIENCE;
+        while !is_ready(&url).await {
+            let ended = self.running.get_mut(service).expect("launched").has_ended();
+            let late = Instant::now() > until;
+            assert!(!ended && !late, "{service} is not ready (ended: {ended}): {}", self.log(service));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// kill -9.

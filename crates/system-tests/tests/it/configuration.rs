@@ -102,6 +102,20 @@ fn the_all_in_one_refuses_as_its_services_do() {
 }
 
 #[test]
+fn a_database_that_cannot_be_reached_is_named_with_its_cause() {
+    let url = "postgres://nobody:hunter2@127.0.0.1:9/nothing";
+    for arguments in [&[][..], &["migrate"], &["migrate", "--check"]] {
+        let data = tempfile::tempdir().expect("a folder");
+        let mut command = command("crm-bridge");
+        command.arg("--data-dir").arg(data.path()).args(arguments).env("DATABASE_URL", url);
+        let output = run(&mut command);
+        refused(&output, "DATABASE_URL", "hunter2");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("refused") || said.contains("timed out"), "the cause: {said}");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();

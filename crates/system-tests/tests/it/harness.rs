@@ -3,22 +3,20 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tempfile::TempDir;
 use test_kit::database::{Backend, TestDatabase};
+pub(crate) use test_kit::waiting::{PATIENCE, wait_for};
 
 use crate::calls::Caller;
 
-/// How long anything may take to come up or to come true. A wait ends as soon as the condition holds; this only bounds failures.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Secrets of the tests: obvious, and different from each other.
-pub(crate) const WEBHOOK_SECRET: &str = "test-webhook-secret-test-webhook-secret-test-webhook-secret-0001";
+/// Secrets of the tests: obvious, and different from each other. The first is hex too, so that it can be mistaken for bytes.
+pub(crate) const WEBHOOK_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 pub(crate) const SERVICE_API_TOKEN: &str = "test-service-token-test-service-token-test-service-token-000002";
 pub(crate) const JWT_SECRET: &str = "test-jwt-secret-test-jwt-secret-test-jwt-secret-test-jwt-0000003";
 pub(crate) const SSO_SECRET: &str = "test-sso-secret-test-sso-secret-test-sso-secret-test-sso-0000004";
@@ -98,6 +96,11 @@ impl Running {
         fs::read_to_string(&self.log).expect("a readable log")
     }
 
+    /// Has it ended by itself?
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_some()
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("a living process");
@@ -106,7 +109,10 @@ impl Running {
 
     /// SIGTERM, and the exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill");
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status()
+            .expect("kill");
         assert!(sent.success());
         self.child.wait().expect("an ended process").code()
     }
@@ -178,19 +184,12 @@ pub(crate) fn address_line(lines: &mpsc::Receiver<String>, process: &Running) ->
 
 /// Waits until `/readyz` answers 200.
 pub(crate) async fn wait_until_ready(base: &str) {
-    wait_for(&format!("{base} to be ready"), async || {
-        client().get(format!("{base}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success())
-    })
-    .await;
+    wait_for(&format!("{base} to be ready"), async || is_ready(base).await).await;
 }
 
-/// Waits until the condition holds.
-pub(crate) async fn wait_for(what: &str, condition: impl AsyncFn() -> bool) {
-    let until = Instant::now() + PATIENCE;
-    while !condition().await {
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+/// Does `/readyz` answer 200?
+pub(crate) async fn is_ready(base: &str) -> bool {
+    client().get(format!("{base}/readyz")).send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// An HTTP client that follows nothing and knows no proxy.
@@ -202,11 +201,6 @@ pub(crate) fn client() -> reqwest::Client {
         .timeout(PATIENCE)
         .build()
         .expect("a client")
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 /// Sends bytes as they are and reads the whole answer.
@@ -222,8 +216,18 @@ pub(crate) fn raw(base: &str, request: &[u8]) -> String {
 
 /// Hex HMAC-SHA256 of the body by `openssl dgst`, as platforms sign in shell.
 pub(crate) fn openssl_signature(secret: &str, body: &[u8]) -> String {
+    openssl(&["-hmac", secret], body)
+}
+
+/// The same under the bytes that the secret's hex characters stand for.
+pub(crate) fn openssl_signature_of_decoded(secret: &str, body: &[u8]) -> String {
+    openssl(&["-mac", "HMAC", "-macopt", &format!("hexkey:{secret}")], body)
+}
+
+fn openssl(key: &[&str], body: &[u8]) -> String {
     let mut child = Command::new("openssl")
-        .args(["dgst", "-sha256", "-hmac", secret])
+        .args(["dgst", "-sha256"])
+        .args(key)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

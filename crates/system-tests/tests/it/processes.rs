@@ -4,7 +4,7 @@ use test_kit::database::{Cluster as Server, postgres, postgres_on};
 
 use crate::calls::{Caller, registration, told};
 use crate::cluster::Cluster;
-use crate::harness::{wait_for, wait_until_ready};
+use crate::harness::wait_for;
 
 #[tokio::test]
 async fn an_event_stored_before_a_kill_is_applied_once_after_it() {
@@ -20,9 +20,9 @@ async fn an_event_stored_before_a_kill_is_applied_once_after_it() {
     }
     cluster.kill("webhook-ingest");
     cluster.launch("webhook-ingest");
-    wait_until_ready(&cluster.url("webhook-ingest")).await;
+    cluster.ready("webhook-ingest").await;
     cluster.launch("service-api");
-    wait_until_ready(&cluster.url("service-api")).await;
+    cluster.ready("service-api").await;
     for number in 0..20 {
         let email = format!("{number}@example.com");
         wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200)
@@ -52,7 +52,7 @@ async fn a_kill_in_the_middle_of_applying_applies_each_event_once() {
         let victim = ["webhook-ingest", "service-api", "audit-log"][round];
         cluster.kill(victim);
         cluster.launch(victim);
-        wait_until_ready(&cluster.url(victim)).await;
+        cluster.ready(victim).await;
         for email in sent {
             wait_for(&format!("{email} to be applied"), async || caller.client(&email).await.status() == 200)
                 .await;

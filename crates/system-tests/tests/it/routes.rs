@@ -1,16 +1,17 @@
 //! Walks every service's URL table: no door without a lock, and nothing unseen.
 
-use auth::keyring::KeyRing;
 use auth::secret::Secret;
 use auth::staff::Role;
-use contract::clock::Clock;
 use http_kit::routes::{Access, Audit, Route, RouteTable};
 use reqwest::Method;
+use serde_json::Value;
+use test_kit::credentials;
 use test_kit::database::{postgres, sqlite};
+use test_kit::waiting::wait_for;
 
-use crate::calls::staff_token;
+use crate::calls::{Caller, staff_token};
 use crate::cluster::Cluster;
-use crate::harness::{INTERNAL_SECRET, SERVICE_API_TOKEN, client};
+use crate::harness::{INTERNAL_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client};
 
 /// Every service and its table.
 fn tables() -> [(&'static str, RouteTable); 4] {
@@ -80,21 +81,89 @@ fn whoever_is_quiet_says_why() {
     }
 }
 
-/// Each non-public route refuses none, bad and too weak credentials, asked directly, past the gateway.
+/// Each non-public route refuses none, bad and too weak credentials, asked directly, past the gateway; and the trail counts every
+/// one of these refusals.
 #[tokio::test]
-async fn no_route_without_a_refusal() {
+async fn no_route_without_a_refusal_and_none_unseen() {
     for database in [sqlite(), postgres()] {
         let cluster = Cluster::start(database).await;
+        let trail = Caller::of(cluster.url("gateway"));
         for (service, table) in tables() {
             for route in &table {
-                refuses(&cluster, service, route).await;
+                let refused = refuses(&cluster, service, route).await;
+                wait_for(&format!("{refused} refusals of {service} {route:?}"), async || {
+                    let entries = trail.trail(&format!("outcome=refused&text={service}")).await;
+                    let same = entries.iter().filter(|entry| is_of(entry, service, route));
+                    same.filter_map(|entry| entry["count"].as_u64()).sum::<u64>() == refused
+                })
+                .await;
             }
         }
     }
 }
 
-async fn refuses(cluster: &Cluster, service: &str, route: &Route) {
+/// Does an entry tell of a request to this route?
+fn is_of(entry: &Value, service: &str, route: &Route) -> bool {
+    let action = match route.audit() {
+        Audit::Action { action, .. } => action,
+        Audit::Quiet(_) => "request.refuse",
+    };
+    entry["service"] == service && entry["route"] == route.path() && entry["action"] == action
+}
+
+/// Each request of a caller who is known, and each that the gateway refuses by itself, has an entry of its own.
+#[tokio::test]
+async fn no_action_without_an_entry() {
+    for database in [sqlite(), postgres()] {
+        let cluster = Cluster::start(database).await;
+        let trail = Caller::of(cluster.url("gateway"));
+        for (service, table) in tables() {
+            for route in table.iter().filter(|route| matches!(route.audit(), Audit::Action { .. })) {
+                // What passes the gateway is the service's to record; an escape that is none gets no further.
+                let path = match route.access() {
+                    Access::Public => route.path().replace("{rest:.*}", "%zz"),
+                    _ => example(route),
+                };
+                let mut request = trail.request(method(route), &path).body("{}");
+                if let Some((name, value)) = enough(route.access()) {
+                    request = request.header(name, value);
+                }
+                let answer = request.send().await.expect("an answer");
+                assert!(![401, 403].contains(&answer.status().as_u16()), "{service} {route:?}: {answer:?}");
+                let id = answer.headers()["x-request-id"].to_str().expect("text").to_owned();
+                wait_for(&format!("{service} {route:?} on the trail"), async || {
+                    let entries = trail.trail(&format!("text={id}")).await;
+                    let own = entries.iter().filter(|entry| {
+                        entry["requestId"] == *id && is_of(entry, service, route) && entry["count"] == 1
+                    });
+                    own.count() == 1
+                })
+                .await;
+            }
+        }
+    }
+}
+
+/// What makes a caller known, for each kind of access that a route with an action has.
+fn enough(access: Access) -> Shown {
+    match access {
+        Access::Public => None,
+        Access::Webhook => {
+            Some(("x-webhook-signature", auth::webhook::sign(&Secret::new(WEBHOOK_SECRET), b"{}")))
+        }
+        Access::Service => Some(("authorization", format!("Bearer {SERVICE_API_TOKEN}"))),
+        Access::Staff(roles) => {
+            let role = roles.first().expect("a role that may");
+            Some(("authorization", format!("Bearer {}", staff_token(role.as_str()))))
+        }
+        Access::Internal => panic!("an internal route can't be had through the gateway"),
+    }
+}
+
+/// How often the route has refused.
+async fn refuses(cluster: &Cluster, service: &str, route: &Route) -> u64 {
     let url = format!("{}{}", cluster.url(service), example(route));
+    let mut refused = 0;
     for (header, expected) in too_weak(route.access()) {
         let mut request = client().request(method(route), &url).body("{}");
         if let Some((name, value)) = &header {
@@ -102,7 +171,9 @@ async fn refuses(cluster: &Cluster, service: &str, route: &Route) {
         }
         let status = request.send().await.expect("an answer").status().as_u16();
         assert_eq!(status, expected, "{service} {route:?} with {header:?}");
+        refused += 1;
     }
+    refused
 }
 
 /// A header, or none.
@@ -125,7 +196,7 @@ fn too_weak(access: Access) -> Vec<(Shown, u16)> {
             unknown.into_iter().chain(weaker).collect()
         }
         Access::Internal => {
-            let elsewhere = internal_token("gateway", "somewhere-else");
+            let elsewhere = credentials::internal_token(INTERNAL_SECRET, "gateway", "somewhere-else");
             vec![
                 (None, 401),
                 (internal("not-a-token"), 401),
@@ -136,12 +207,6 @@ fn too_weak(access: Access) -> Vec<(Shown, u16)> {
     }
 }
 
-/// A token as our services show each other.
-fn internal_token(issuer: &str, audience: &str) -> String {
-    let ring = KeyRing::new(Secret::new(INTERNAL_SECRET), Vec::new());
-    auth::internal_token::issue(&ring, issuer, audience, Clock::system().now())
-}
-
 /// S9: what is for services alone is not to be had through the gateway, whatever a caller claims to be.
 #[tokio::test]
 async fn internal_routes_are_not_to_be_had_from_outside() {
@@ -150,7 +215,7 @@ async fn internal_routes_are_not_to_be_had_from_outside() {
         for route in table.iter().filter(|route| route.access() == Access::Internal) {
             let answer = client()
                 .request(method(route), format!("{}{}", cluster.url("gateway"), example(route)))
-                .header("x-crm-internal", internal_token("gateway", service))
+                .header("x-crm-internal", credentials::internal_token(INTERNAL_SECRET, "gateway", service))
                 .body("{}")
                 .send()
                 .await

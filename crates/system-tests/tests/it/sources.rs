@@ -54,7 +54,7 @@ fn files_hold_one_idea() {
 
 #[test]
 fn a_service_s_first_page_fits_a_screen() {
-    for service in ["webhook-ingest", "service-api", "audit-log", "gateway"] {
+    for (service, _) in SERVICES {
         let path = Path::new(ROOT).join("crates").join(service).join("src/lib.rs");
         let lines = fs::read_to_string(&path).expect("lib.rs").lines().count();
         assert!(lines <= 60, "{} has {lines} lines, more than 60", path.display());
@@ -80,6 +80,15 @@ fn nothing_unfinished_ships() {
     }
 }
 
+/// The services, each with the rooms that it has besides those of all.
+const SERVICES: [(&str, &[&str]); 4] = [
+    ("webhook-ingest", &[]),
+    ("service-api", &[]),
+    ("audit-log", &[]),
+    // What passes requests on: the way to a service and back, the rules for headers and paths, and its trail without a database.
+    ("gateway", &["hop", "headers.rs", "paths.rs", "trail.rs"]),
+];
+
 #[test]
 fn services_have_the_same_inner_shape() {
     let known = [
@@ -95,11 +104,44 @@ fn services_have_the_same_inner_shape() {
         "db",
         "jobs",
     ];
-    for service in ["webhook-ingest", "service-api", "audit-log"] {
+    for (service, own) in SERVICES {
         let source = Path::new(ROOT).join("crates").join(service).join("src");
-        for entry in fs::read_dir(&source).expect("src") {
-            let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-            assert!(known.contains(&name.as_str()), "{service}/src/{name} is not a room that services have");
+        let names: Vec<_> = fs::read_dir(&source)
+            .expect("src")
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+            .collect();
+        for name in &names {
+            let fine = known.contains(&name.as_str()) || own.contains(&name.as_str());
+            assert!(fine, "{service}/src/{name} is not a room that services have");
+        }
+        for needed in ["main.rs", "lib.rs", "config.rs", "state.rs", "routes.rs", "error.rs", "handlers"]
+            .iter()
+            .chain(own)
+        {
+            assert!(names.iter().any(|name| name == needed), "{service} has no {needed}");
+        }
+    }
+}
+
+/// A room of every service that has it, and the libraries that no file in it may name.
+const KEPT_OUT: [(&str, &[&str]); 2] = [("domain", &["actix_web", "diesel"]), ("handlers", &["diesel"])];
+
+#[test]
+fn domains_know_no_framework_and_handlers_no_sql() {
+    for (room, libraries) in KEPT_OUT {
+        let mut found = Vec::new();
+        for (service, _) in SERVICES {
+            let folder = Path::new(ROOT).join("crates").join(service).join("src").join(room);
+            if folder.exists() {
+                rust_files(&folder, &mut found);
+            }
+        }
+        assert!(found.len() > 6, "only {} files of {room} found", found.len());
+        for path in found {
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            for library in libraries {
+                assert!(!text.contains(library), "{} names {library}", path.display());
+            }
         }
     }
 }

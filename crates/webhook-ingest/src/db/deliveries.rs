@@ -14,7 +14,7 @@ use http_kit::audit::seal;
 use super::inbox::{self, NewRow};
 use super::seen::{self, Seen};
 use crate::domain::delivery::{Delivery, Refusal, Settled, Standing, Verdict};
-use crate::domain::fate::State;
+use crate::domain::fate::InboxState;
 use crate::domain::trail;
 use contract::problems::Code;
 
@@ -118,10 +118,10 @@ fn verdict(delivery: &Delivery, reuse: bool, claim: Claim) -> Verdict {
 fn row(delivery: &Delivery, reuse: bool) -> DbResult<NewRow<'_>> {
     let reused = Refusal { code: Code::EventIdReused, errors: Vec::new() };
     let (state, refusal) = match &delivery.standing {
-        _ if reuse => (State::Held, Some(&reused)),
-        Standing::Pending => (State::Pending, None),
-        Standing::Unrecognized => (State::Unrecognized, None),
-        Standing::Held(refusal) => (State::Held, Some(refusal)),
+        _ if reuse => (InboxState::Held, Some(&reused)),
+        Standing::Pending => (InboxState::Pending, None),
+        Standing::Unrecognized => (InboxState::Unrecognized, None),
+        Standing::Held(refusal) => (InboxState::Held, Some(refusal)),
     };
     let json = |error: serde_json::Error| DbError::Broken(error.into());
     Ok(NewRow {

@@ -10,11 +10,10 @@ use contract::events::{self, Envelope, Event, Reading, Unreadable, Warning};
 use contract::ids::EventId;
 use contract::kyc::KycWords;
 use contract::problems::{Code, FieldError};
-
 use serde::Serialize;
 
+use super::lanes;
 use super::signature::Signed;
-use super::{hex, lanes};
 
 /// The earliest time that both databases can hold: 0001-01-01. RFC 3339 writes one year more.
 const EARLIEST: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
@@ -164,7 +163,7 @@ fn readable_key(receipt: &Receipt, id: Option<&str>) -> String {
     match (&receipt.signed.message_id, id) {
         (Some(message), _) => format!("{source}:w:{message}"),
         (None, Some(id)) => format!("{source}:i:{id}"),
-        (None, None) => format!("{source}:b:{}", hex(&sha256(receipt.signed.body.bytes()))),
+        (None, None) => format!("{source}:b:{}", hex::encode(sha256(receipt.signed.body.bytes()))),
     }
 }
 
@@ -181,7 +180,7 @@ fn digest_of(parts: &[Option<&[u8]>]) -> String {
             None => framed.push(b'-'),
         }
     }
-    hex(&sha256(&framed))
+    hex::encode(sha256(&framed))
 }
 
 /// What the one commit decided about a delivery.

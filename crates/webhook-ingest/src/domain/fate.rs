@@ -1,14 +1,18 @@
 //! What becomes of a stored delivery: the states of its row, and how service-api's word on it moves it on.
 
+use std::time::Duration;
+
+use auth::random::Random;
 use contract::clock::Timestamp;
 use contract::internal::{ApplyResult, ApplyVerdict};
+use http_kit::backoff::Backoff;
 
-use super::backoff;
-use auth::random::Random;
+/// Between attempts to apply one event that failed by itself.
+const AGAIN: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 
 /// Where a stored delivery stands. Only pending ones are worked on; from every other state only staff can move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum InboxState {
     /// Acknowledged, effect to come.
     Pending,
     /// Its effect is in the client record.
@@ -23,7 +27,7 @@ pub enum State {
     DeadLettered,
 }
 
-impl State {
+impl InboxState {
     /// The word in `inbox.state`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -44,7 +48,7 @@ pub enum Fate {
     /// It is done with.
     Resolved {
         /// One of the final states.
-        state: State,
+        state: InboxState,
         /// Why, where it was refused.
         reason: Option<String>,
     },
@@ -63,14 +67,14 @@ impl Fate {
     /// The fate of a row whose body can no longer be read as an event with effects: a fault of the mapping, for staff to mend.
     #[must_use]
     pub fn unreadable() -> Self {
-        Self::Resolved { state: State::DeadLettered, reason: Some("unreadable".to_owned()) }
+        Self::Resolved { state: InboxState::DeadLettered, reason: Some("unreadable".to_owned()) }
     }
 
     /// The fate of a row that failed by itself once more, after `attempts` failures.
     #[must_use]
     pub fn again(attempts: i32, reason: Option<String>, now: Timestamp, random: &Random) -> Self {
         let attempts = attempts.saturating_add(1);
-        let wait = backoff::EVENT.after(u32::try_from(attempts).unwrap_or(1), random);
+        let wait = AGAIN.after(u32::try_from(attempts).unwrap_or(1), random);
         Self::Again { attempts, next: now.plus(wait), reason }
     }
 
@@ -82,9 +86,9 @@ impl Fate {
             return Self::again(attempts, Some("no_verdict".to_owned()), now, random);
         };
         let state = match verdict.result {
-            ApplyResult::Applied | ApplyResult::AlreadyApplied => State::Applied,
-            ApplyResult::Superseded => State::Superseded,
-            ApplyResult::Refused => State::DeadLettered,
+            ApplyResult::Applied | ApplyResult::AlreadyApplied => InboxState::Applied,
+            ApplyResult::Superseded => InboxState::Superseded,
+            ApplyResult::Refused => InboxState::DeadLettered,
             ApplyResult::Failed => return Self::again(attempts, verdict.reason.clone(), now, random),
         };
         Self::Resolved { state, reason: verdict.reason.clone() }

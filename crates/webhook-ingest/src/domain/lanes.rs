@@ -33,7 +33,7 @@ pub fn email_column(key: &EmailKey) -> String {
     if key.len() <= LONGEST_EMAIL_KEY {
         key.to_owned()
     } else {
-        format!("sha256:{}", super::hex(&sha256(key.as_bytes())))
+        format!("sha256:{}", hex::encode(sha256(key.as_bytes())))
     }
 }
 

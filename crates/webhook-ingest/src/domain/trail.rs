@@ -7,7 +7,7 @@ use contract::ids::EntryId;
 use contract::problems::Code;
 
 use super::delivery::{Delivery, Settled, Verdict};
-use super::fate::{Fate, State};
+use super::fate::{Fate, InboxState};
 
 /// The longest foreign word that gets into an entry, in characters.
 const LONGEST_WORD: usize = 100;
@@ -70,7 +70,7 @@ pub fn dead_lettered(
     fate: &Fate,
     now: Timestamp,
 ) -> Option<Entry> {
-    let Fate::Resolved { state: State::DeadLettered, reason } = fate else {
+    let Fate::Resolved { state: InboxState::DeadLettered, reason } = fate else {
         return None;
     };
     Some(Entry {

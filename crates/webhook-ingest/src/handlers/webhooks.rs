@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::rt::spawn;
 use actix_web::web::{Bytes, Data, Json};
 use actix_web::{FromRequest, HttpRequest};
 use auth::standard_webhooks::{self, ID_HEADER, StandardError, TIMESTAMP_HEADER};
 use auth::webhook::{self, SignatureError};
 use contract::audit::Text;
 use contract::webhooks::{Accepted, Status};
+use db::SubmitError;
 use http_kit::caller::{Caller, Webhook};
 use http_kit::problem::Failure;
 
@@ -61,11 +63,20 @@ pub(crate) async fn receive_delivery(
     let delivery = Delivery::read(Receipt { source, signed, received_at }, &state.kyc_words, &state.random);
     let lane = delivery.lane;
     let submission = Submission { delivery, entry: caller.audit().take_entry() };
-    let settled = state.writer.submit(submission).await.map_err(Error::from)?;
+    // A task of its own: a sender that goes away before its answer takes nothing of what is to follow the commit along. One that
+    // breaks off says as little of the commit as a database that went away in it.
+    let settling = spawn(settle(Arc::clone(&state), submission, lane));
+    let settled = settling.await.unwrap_or(Err(SubmitError::Unavailable)).map_err(Error::from)?;
     caller.audit().recorded();
+    Ok(answer(settled)?)
+}
+
+/// Waits for the commit, and wakes those who go on from there.
+async fn settle(state: Arc<State>, submission: Submission, lane: i32) -> Result<Settled, SubmitError> {
+    let settled = state.writer.submit(submission).await?;
     state.outbox.wake();
     state.signals.wake(lane);
-    Ok(answer(settled)?)
+    Ok(settled)
 }
 
 fn shown(headers: &HeaderMap) -> Shown<'_> {

@@ -11,11 +11,12 @@ use contract::audit::Sealed;
 use contract::clock::Timestamp;
 use contract::events::{self, Reading};
 use contract::ids::{EntryId, EventId};
-use contract::internal::{ApplyBatch, ApplyEvent, ApplyVerdict, ApplyVerdicts};
+use contract::internal::{APPLY_EVENTS, ApplyBatch, ApplyEvent, ApplyVerdict, ApplyVerdicts};
 use db::DbError;
 use db::lease::{self, Lease};
 use db::types::UtcTime;
 use http_kit::audit::seal;
+use http_kit::backoff::Backoff;
 use http_kit::client::CallError;
 use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
@@ -23,13 +24,9 @@ use tokio::sync::watch;
 
 use super::pause;
 use crate::db::inbox::{self, Due};
-use crate::domain::backoff;
 use crate::domain::fate::Fate;
 use crate::domain::trail;
 use crate::state::State;
-
-/// Where service-api takes events.
-const APPLY: &str = "/internal/events/apply";
 
 /// How long a call may take: far longer than a batch needs, so that only a service that hangs is given up on.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,6 +37,9 @@ const BATCH: usize = 100;
 /// How many bytes of raw bodies one call carries at most, unless a single event has more: what service-api reads in one request
 /// is limited too.
 const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Between calls while service-api, or our database, is away.
+const AWAY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// One lane at work.
 struct Lane {
@@ -188,7 +188,7 @@ impl Lane {
         let batch = ApplyBatch { events: events.iter().map(|(event, _)| event.clone()).collect() };
         let context = RequestContext::fresh(&self.state.clock, &self.state.random);
         let answer: ApplyVerdicts =
-            self.state.service_api.post_json(&context, APPLY, &batch, CALL_TIMEOUT).await?;
+            self.state.service_api.post_json(&context, APPLY_EVENTS, &batch, CALL_TIMEOUT).await?;
         Ok(answer.verdicts.into_iter().map(|verdict| (verdict.event_id, verdict)).collect())
     }
 
@@ -198,6 +198,7 @@ impl Lane {
         let marks: Vec<(i64, Fate)> = fates.iter().map(|(row, fate)| (row.intake, fate.clone())).collect();
         let entries: Vec<Sealed> =
             fates.iter().filter_map(|(row, fate)| self.entry(row, fate, now)).collect();
+        let on_trail = !entries.is_empty();
         let lease = lease.clone();
         let written = self.state.database.write(move |conn| {
             if !lease::holds(conn, &lease)? {
@@ -210,6 +211,9 @@ impl Lane {
         let written = written.await?;
         if written {
             self.state.signals.rows_resolved();
+        }
+        if written && on_trail {
+            self.state.outbox.wake();
         }
         Ok(written)
     }
@@ -226,11 +230,12 @@ impl Lane {
         if self.failures == 1 {
             tracing::warn!(error = %trouble, cause = trouble.source().map(ToString::to_string), lane = self.number, "a lane waits");
         }
-        backoff::UPSTREAM.after(self.failures, &self.state.random)
+        AWAY.after(self.failures, &self.state.random)
     }
 }
 
 /// Is this about what the call carried? Everything else is about service-api, or the way to it.
 fn choked(error: &CallError) -> bool {
-    matches!(error, CallError::Refused { status: 400 | 413 | 422 | 500, .. } | CallError::Unreadable(_))
+    error.is_about_the_body()
+        || matches!(error, CallError::Refused { status: 500, .. } | CallError::Unreadable(_))
 }

@@ -102,7 +102,7 @@ async fn keep(state: &State, leases: &Leases) {
 fn owner(state: &State) -> String {
     match state.database.backend() {
         Backend::Sqlite => "this machine".to_owned(),
-        Backend::Postgres => crate::domain::hex(&state.random.bytes::<8>()),
+        Backend::Postgres => hex::encode(state.random.bytes::<8>()),
     }
 }
 

@@ -8,11 +8,11 @@ use contract::events::Event;
 use contract::internal::ApplyResult;
 use serde_json::json;
 use test_kit::database::{both, postgres};
+use test_kit::ports::free_address;
+use test_kit::waiting::eventually;
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::support::{
-    ServiceApi, all, config, each, eventually, registration, start, start_alone, start_with, states,
-};
+use crate::support::{ServiceApi, all, config, each, registration, start, start_alone, start_with, states};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_event_is_sent_once_with_all_that_its_order_needs() {
@@ -89,9 +89,7 @@ async fn types_without_effect_wait_and_hold_up_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_wait_while_service_api_is_away_and_are_applied_when_it_is_back() {
     for on in both() {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = port.local_addr().expect("its address");
-        drop(port);
+        let address = free_address();
         let ingest = start(&on, config(&on, &format!("http://{address}"))).await;
         for client in ["c1", "c2", "c3"] {
             assert_eq!(ingest.deliver(&registration(client, client)).await.text("status"), "accepted");

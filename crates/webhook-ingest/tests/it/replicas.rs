@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use contract::internal::ApplyResult;
 use test_kit::database::{both, postgres, sqlite};
+use test_kit::waiting::eventually;
 
 use crate::http::{Answer, post};
-use crate::support::{
-    Ingest, SECRET, ServiceApi, all, config, eventually, registration, sign, start, states,
-};
+use crate::support::{Ingest, SECRET, ServiceApi, all, config, registration, sign, start, states};
 
 /// Posts each body to the replica beside it, all at once.
 async fn at_once(deliveries: Vec<(&Ingest, Vec<u8>)>) -> Vec<Answer> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 use contract::clock::{Clock, Timestamp};
 use serde_json::Value;
 use test_kit::database::{both, sqlite};
+use test_kit::waiting::eventually;
 
 use crate::http::{Answer, post};
 use crate::support::{
-    ACME_SECRET, API_TOKEN, Ingest, NOBODY, PREVIOUS, SECRET, STANDARD, config, eventually, registration,
-    sign, start_alone, start_with,
+    ACME_SECRET, API_TOKEN, Ingest, NOBODY, PREVIOUS, SECRET, STANDARD, config, registration, sign,
+    start_alone, start_with,
 };
 
 /// The refusals on the trail, once they add up to `count`.

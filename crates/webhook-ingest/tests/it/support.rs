@@ -16,6 +16,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use http_kit::server::Listen;
 use http_kit::service::Running;
 use serde_json::Value;
+use test_kit::credentials::ring;
 use test_kit::database::TestDatabase;
 use webhook_ingest::domain::signature::Secrets;
 use webhook_ingest::{Config, MIGRATIONS, SCHEMA, Seams};
@@ -40,11 +41,6 @@ pub(crate) struct Ingest {
     pub(crate) running: Running,
     pub(crate) database: Database,
     pub(crate) address: SocketAddr,
-}
-
-/// A key ring of one secret.
-pub(crate) fn ring(secret: &str) -> KeyRing {
-    KeyRing::new(Secret::new(secret), Vec::new())
 }
 
 /// The keys of Standard Webhooks senders.
@@ -183,22 +179,6 @@ struct Count {
 /// The states of the inbox, by intake.
 pub(crate) fn states(rows: &[Row]) -> Vec<&str> {
     rows.iter().map(|row| row.state.as_str()).collect()
-}
-
-/// Waits until `done` holds; fails after 20 seconds with the last state of things.
-pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(
-    look: impl Fn() -> F,
-    done: impl Fn(&T) -> bool,
-) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    loop {
-        let found = look().await;
-        if done(&found) {
-            return found;
-        }
-        assert!(tokio::time::Instant::now() < deadline, "never came true: {found:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// The signature of a body: 64 hex digits.

@@ -4,12 +4,13 @@ use std::sync::mpsc;
 
 use contract::clock::Clock;
 use test_kit::database::{Cluster, both, postgres, postgres_on};
+use test_kit::waiting::eventually;
 use tokio::task::JoinSet;
 use webhook_ingest::{MIGRATIONS, SCHEMA, Seams};
 
 use crate::http::{Answer, post, send};
 use crate::support::{
-    Ingest, NOBODY, SECRET, ServiceApi, config, eventually, registration, sign, start, start_alone, states,
+    Ingest, NOBODY, SECRET, ServiceApi, config, registration, sign, start, start_alone, states,
 };
 
 async fn readiness(ingest: &Ingest) -> u16 {
@@ -133,13 +134,18 @@ async fn a_refusal_into_nothing_is_on_the_trail_as_failed() {
         let ingest = start_alone(&on).await;
         // The inbox refuses rows, the outbox does not.
         on.run(SCHEMA, "alter table inbox rename to gone", "alter table inbox rename to gone");
-        assert_unavailable(&ingest.deliver(&registration("a", "c1")).await);
+        let refusal = ingest.deliver(&registration("a", "c1")).await.refusal();
+        assert_eq!(
+            refusal,
+            (500, "internal_error".to_owned()),
+            "a fault of ours, and none that waiting mends"
+        );
         assert_eq!(ingest.seen().await, 0, "the key went with the row");
         let entries = ingest.attempts().await;
         assert_eq!(entries.len(), 1, "{entries:?}");
         assert_eq!(
             (&entries[0]["outcome"], &entries[0]["reason"]),
-            (&"failed".into(), &"unavailable".into())
+            (&"failed".into(), &"internal_error".into())
         );
         on.run(SCHEMA, "alter table gone rename to inbox", "alter table gone rename to inbox");
         assert_eq!(ingest.deliver(&registration("a", "c1")).await.text("status"), "accepted");

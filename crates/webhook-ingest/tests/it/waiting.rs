@@ -6,13 +6,13 @@ use contract::clock::Clock;
 use contract::internal::ApplyResult;
 use http_kit::client::InternalTokens;
 use serde_json::json;
+use test_kit::credentials::ring;
 use test_kit::database::both;
+use test_kit::waiting::eventually;
 use wiremock::ResponseTemplate;
 
 use crate::http::{Answer, post};
-use crate::support::{
-    INTERNAL, Ingest, ServiceApi, all, config, eventually, registration, ring, start, states,
-};
+use crate::support::{INTERNAL, Ingest, ServiceApi, all, config, registration, start, states};
 
 async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
     let token =

@@ -1,4 +1,4 @@
-//! How long to wait before trying again. Waits double up to a limit and are spread by jitter, so that lanes and replicas that
+//! How long to wait before trying again. Waits double up to a limit and are spread by jitter, so that jobs and replicas that
 //! stumbled together do not come back together.
 
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use auth::random::Random;
 
 /// A doubling schedule of waits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
     longest: Duration,
 }
 
-/// Between calls to service-api while it is away: 100 ms doubling to 5 s.
-pub const UPSTREAM: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(5) };
-
-/// Between attempts to apply one event that failed by itself: 1 s doubling to 60 s.
-pub const EVENT: Backoff = Backoff { first: Duration::from_secs(1), longest: Duration::from_secs(60) };
-
 impl Backoff {
+    /// From `first` on, doubling up to `longest`.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest }
+    }
+
     /// The wait after `failures` failures in a row (1 or more): between half of the scheduled wait and all of it.
     #[must_use]
     pub fn after(&self, failures: u32, random: &Random) -> Duration {
@@ -31,7 +31,11 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
     #[test]
     fn waits_double_up_to_the_limit_and_never_leave_their_half() {
@@ -41,7 +45,7 @@ mod tests {
         {
             let scheduled = Duration::from_millis(scheduled);
             for _ in 0..50 {
-                let wait = UPSTREAM.after(failures, &random);
+                let wait = BACKOFF.after(failures, &random);
                 assert!(wait >= scheduled / 2 && wait <= scheduled, "{failures}: {wait:?}");
             }
         }
@@ -50,7 +54,7 @@ mod tests {
     #[test]
     fn waits_are_spread() {
         let random = Random::seeded(7);
-        let waits: std::collections::BTreeSet<Duration> = (0..50).map(|_| EVENT.after(3, &random)).collect();
+        let waits: BTreeSet<Duration> = (0..50).map(|_| BACKOFF.after(3, &random)).collect();
         assert!(waits.len() > 10);
     }
 }

@@ -20,6 +20,9 @@ use crate::routes::Door;
 use crate::state::State;
 use crate::{headers, paths};
 
+/// The largest body that is taken in before it goes on: as large as a webhook may be.
+const TAKEN_IN: usize = 256 * 1024;
+
 /// Passes a request on through its door. What it is answered with is on the trail of the service; what never got there, on ours.
 pub(crate) async fn pass_request_on(
     door: &'static Door,
@@ -29,11 +32,13 @@ pub(crate) async fn pass_request_on(
     state: web::Data<State>,
 ) -> Result<HttpResponse<Answer>, Failure> {
     let upstream = state.upstream(door.behind);
-    let onward = onward(&caller, &request, body, upstream)?;
-    let sending = send(Arc::clone(upstream), state.timeouts, onward);
-    let response =
-        if door.outlives_client { spawn(sending).await.map_err(Error::from)? } else { sending.await }
-            .map_err(Error::from)?;
+    refuse(&request)?;
+    let framing = headers::framing(request.headers());
+    let taking = RequestBody::take_in(body.into_inner(), framing, TAKEN_IN, state.timeouts.body);
+    let onward = onward(&caller, &request, taking.await.map_err(Error::from)?, framing, upstream)?;
+    // In a task of its own: a client that hangs up has still asked, and the service's trail is to say so.
+    let sending = spawn(send(Arc::clone(upstream), state.timeouts, onward));
+    let response = sending.await.map_err(Error::from)?.map_err(Error::from)?;
     caller.audit().recorded();
     Ok(back(&request, response))
 }
@@ -46,22 +51,24 @@ async fn send(
     hop::send(&upstream, timeouts, request).await
 }
 
+/// What no service is asked.
+fn refuse(request: &HttpRequest) -> Result<(), Error> {
+    if !paths::escapes_are_whole(request.uri().path()) {
+        return Err(Error::BrokenEscape);
+    }
+    if request.method() == Method::CONNECT { Err(Error::Tunnel) } else { Ok(()) }
+}
+
 /// The request as the service gets it.
 fn onward(
     caller: &Caller<Anyone>,
     request: &HttpRequest,
-    body: web::Payload,
+    body: RequestBody,
+    framing: Framing,
     upstream: &Upstream,
 ) -> Result<Request<RequestBody>, Error> {
-    if !paths::escapes_are_whole(request.uri().path()) {
-        return Err(Error::BrokenEscape);
-    }
-    if request.method() == Method::CONNECT {
-        return Err(Error::Tunnel);
-    }
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    let framing = headers::framing(request.headers());
-    let mut onward = Request::new(RequestBody::new(body.into_inner(), framing));
+    let mut onward = Request::new(body);
     *onward.method_mut() =
         http::Method::from_bytes(request.method().as_str().as_bytes()).map_err(http::Error::from)?;
     *onward.uri_mut() = Uri::from(PathAndQuery::try_from(target).map_err(http::Error::from)?);

@@ -1,0 +1,3 @@
+//! The handlers: a file per resource, of which there is one.
+
+pub(crate) mod requests;
