@@ -22,8 +22,8 @@ use crate::state::State;
 /// Entries of one append at most.
 const MOST_APPENDED: usize = 1_000;
 
-/// The filters whose values may name a person.
-const PERSONAL: [&str; 3] = ["actor", "target", "text"];
+/// The filters whose values may name a person; `action` is any text, too.
+const PERSONAL: [&str; 4] = ["action", "actor", "target", "text"];
 
 /// `POST /internal/entries`. Appends all entries or, when one is not an entry, none. Doing it again changes nothing, so a caller who
 /// got no answer sends the same again. After a 5xx, or where the database itself refused an

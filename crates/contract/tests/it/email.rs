@@ -161,3 +161,15 @@ proptest! {
         drop(EmailKey::of(&text));
     }
 }
+
+/// Some characters are composed of several, and a label can grow as IDNA: what is too long as a key is no address either, so that the
+/// key of a key is itself.
+#[test]
+fn an_address_that_grows_too_long_as_a_key_is_none() {
+    for long in ["\u{fb2c}".repeat(200) + "@x.y", "\u{1d15e}".repeat(200) + "@x.y"] {
+        assert!(long.chars().count() < 320);
+        assert_eq!(EmailKey::of(&long), None);
+    }
+    let most = format!("{}@x.y", "a".repeat(316));
+    assert!(EmailKey::of(&most).is_some() && EmailKey::of(&format!("a{most}")).is_none());
+}

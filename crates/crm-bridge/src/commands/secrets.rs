@@ -59,7 +59,7 @@ fn check(data: &Path, arguments: &CheckArgs) -> Ended {
     for name in &names {
         match environment.text(name).map(|text| text.map(Secret::new)) {
             Err(error) => {
-                findings.push(Finding { name: name.clone(), says: error.to_string(), refused: true })
+                findings.push(Finding { name: name.clone(), says: error.to_string(), refused: true });
             }
             Ok(None) => {}
             Ok(Some(value)) => findings.extend(of_one(name, &value, strictness)),

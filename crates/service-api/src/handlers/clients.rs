@@ -26,7 +26,7 @@ const LONGEST_TRIED: usize = 320;
 /// How long the asking may take, waiting and all.
 const ASK_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// `GET /api/service/clients/{email}`: the record, with its version as `ETag`.
+/// `GET /api/service/clients/{email}`: the record, with an `ETag`.
 pub(crate) async fn read_client(
     caller: Caller<Service>,
     request: HttpRequest,
@@ -38,7 +38,16 @@ pub(crate) async fn read_client(
     let key = str::from_utf8(&asked).ok().and_then(identity::address).ok_or(Error::ClientNotFound)?;
     let record = find_or_wait(&caller, &state, key).await?;
     caller.audit().set_target("client", Text::open(record.id.to_string()));
-    Ok(HttpResponse::Ok().insert_header((ETAG, format!("\"{}\"", record.version))).json(record))
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag(&record))).json(record))
+}
+
+/// The record's version; beside others of the same address also which those are, since they change without it.
+fn tag(record: &ClientRecord) -> String {
+    if record.other_client_ids.is_empty() {
+        return format!("\"{}\"", record.version);
+    }
+    let others = auth::digest::sha256(record.other_client_ids.join("\n").as_bytes());
+    format!("\"{}-{}\"", record.version, hex::encode(others.iter().take(8).copied().collect::<Vec<_>>()))
 }
 
 /// The record, waiting for it if an acknowledged event is still to be applied.

@@ -16,10 +16,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 13] = [
     ("telemetry", &[]),
     ("http-kit", &["auth", "contract", "telemetry"]),
     ("outbox", &["auth", "contract", "db", "http-kit"]),
-    ("gateway", &["auth", "contract", "http-kit", "telemetry"]),
-    ("webhook-ingest", &["auth", "contract", "db", "http-kit", "outbox", "telemetry"]),
-    ("service-api", &["auth", "contract", "db", "http-kit", "outbox", "telemetry"]),
-    ("audit-log", &["auth", "contract", "db", "http-kit", "outbox", "telemetry"]),
+    ("gateway", &["auth", "contract", "http-kit"]),
+    ("webhook-ingest", &["auth", "contract", "db", "http-kit", "outbox"]),
+    ("service-api", &["auth", "contract", "db", "http-kit", "outbox"]),
+    ("audit-log", &["auth", "contract", "db", "http-kit", "outbox"]),
     (
         "crm-bridge",
         &[

@@ -131,13 +131,10 @@ pub(crate) fn lanes_with_due(conn: &mut Conn, now: UtcTime) -> DbResult<Vec<i32>
     Ok(found.into_iter().map(|row| row.lane).collect())
 }
 
-/// Whether an acknowledged event that names this e-mail still has its effect before it.
+/// Whether an acknowledged event that names this e-mail still has its effect before it, in this version or in a later one.
 pub(crate) fn email_is_pending(conn: &mut Conn, email_key: &str) -> DbResult<bool> {
     Ok(on_backend!(conn, |c| select(exists(
-        inbox::table
-            .filter(pending())
-            .filter(inbox::email_key.eq(email_key))
-            .filter(inbox::event_type.eq_any(types_with_effect())),
+        inbox::table.filter(pending()).filter(inbox::email_key.eq(email_key)),
     ))
     .get_result(c))?)
 }

@@ -64,12 +64,6 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// The fate of a row whose body can no longer be read as an event with effects: a fault of the mapping, for staff to mend.
-    #[must_use]
-    pub fn unreadable() -> Self {
-        Self::Resolved { state: InboxState::DeadLettered, reason: Some("unreadable".to_owned()) }
-    }
-
     /// The fate of a row that failed by itself once more, after `attempts` failures.
     #[must_use]
     pub fn again(attempts: i32, reason: Option<String>, now: Timestamp, random: &Random) -> Self {

@@ -37,16 +37,10 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
     entry.target = Some(event(&settled.event_id.to_string()));
     entry.details.insert("status".to_owned(), open(status));
     if let Some(event_type) = &delivery.event_type {
-        entry.details.insert("eventType".to_owned(), open(event_type));
+        entry.details.insert("eventType".to_owned(), foreign(event_type));
     }
     let listed = |places: Vec<(&str, &str)>| {
-        Value::List(
-            places
-                .iter()
-                .take(MOST_LISTED)
-                .map(|(pointer, code)| open(&format!("{code} {pointer}")))
-                .collect(),
-        )
+        Value::List(places.iter().take(MOST_LISTED).map(|(pointer, code)| place(pointer, code)).collect())
     };
     if !delivery.warnings.is_empty() {
         let places =
@@ -96,7 +90,40 @@ fn event(id: &str) -> Target {
     Target { kind: "event".to_owned(), id: Text::open(id) }
 }
 
-/// A word that may come from outside: short, and in the open. Senders choose event types and member names, never persons do.
+/// A word of ours.
 fn open(word: &str) -> Value {
-    Value::Text(Text::open(word.chars().take(LONGEST_WORD).collect::<String>()))
+    Value::Text(Text::open(word))
+}
+
+/// A word that comes from outside, cut short. What reads like the name of an event or a field stands in the open. Anything else may
+/// be about a person, and an entry's bytes are for ever.
+fn foreign(word: &str) -> Value {
+    let word: String = word.chars().take(LONGEST_WORD).collect();
+    let plain = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/ ".contains(&byte));
+    Value::Text(if plain { Text::open(word) } else { Text::personal(word) })
+}
+
+/// What is wrong, and where. A key that is there twice is any word of the sender's: maps keyed by address are common.
+fn place(pointer: &str, code: &str) -> Value {
+    let told = format!("{code} {pointer}");
+    match code {
+        "duplicate_key" => Value::Text(Text::personal(told.chars().take(LONGEST_WORD).collect::<String>())),
+        _ => foreign(&told),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_about_a_person_is_personal() {
+        let is_open = |value: Value| matches!(value, Value::Text(Text::Open(_)));
+        assert!(is_open(foreign("client.registered")));
+        assert!(is_open(place("/data/email", "missing")));
+        assert!(!is_open(foreign("dave@example.com")));
+        assert!(!is_open(foreign("Zo\u{eb}")));
+        assert!(!is_open(place("/data/meta/ada", "duplicate_key")));
+        assert!(!is_open(place("/data/carol@example.com", "invalid")));
+    }
 }

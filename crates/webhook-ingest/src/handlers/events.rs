@@ -20,8 +20,7 @@ const LONGEST: Duration = Duration::from_millis(2_000);
 /// How often the inbox is looked at while waiting: another replica may have the client's lane.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Waits until no acknowledged, unapplied event names the e-mail, or the time is up. An event whose type has no effect yet is not
-/// waited for.
+/// Waits until no acknowledged, unapplied event names the e-mail, or the time is up.
 pub(crate) async fn await_client(
     _: Caller<Internal>,
     state: Data<Arc<State>>,

@@ -125,7 +125,10 @@ impl Lane {
         for row in &rows {
             match self.read(row) {
                 Some(event) => events.push((event, row)),
-                None => fates.push((row, Fate::unreadable())),
+                None => {
+                    let reason = Some("unreadable".to_owned());
+                    fates.push((row, Fate::again(row.attempts, reason, now, &self.state.random)));
+                }
             }
         }
         if !events.is_empty() {
@@ -164,9 +167,19 @@ impl Lane {
         Ok(rows)
     }
 
+    /// [`Lane::read_again`], and a word in the log if that fails: it was readable when it was acknowledged, so the fault is this
+    /// version's, and a next one reads it again.
+    fn read(&self, row: &Due) -> Option<ApplyEvent> {
+        let event = self.read_again(row);
+        if event.is_none() {
+            tracing::error!(event_id = row.event_id, "an acknowledged event can't be read any more");
+        }
+        event
+    }
+
     /// Reads the raw body again, by the mapping of today: what was stored beside it is only what it read as then. `None` if it is
     /// no longer an event with effects.
-    fn read(&self, row: &Due) -> Option<ApplyEvent> {
+    fn read_again(&self, row: &Due) -> Option<ApplyEvent> {
         let Reading::Known(envelope) =
             events::read(&row.body, &self.state.kyc_words, Timestamp::from(row.received_at.0))
         else {

@@ -69,13 +69,14 @@ async fn it_answers_as_soon_as_the_event_is_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_without_effect_keeps_nobody_waiting() {
+async fn a_type_without_effect_names_its_client_all_the_same() {
     for on in both() {
         let service_api = ServiceApi::start().await;
         let ingest = start(&on, config(&on, &service_api.url())).await;
         let deposit = br#"{"event":"deposit.completed","data":{"email":"d@example.com","transactionId":"t","amount":"1","currency":"USD"}}"#;
         assert_eq!(ingest.deliver(deposit).await.text("status"), "accepted");
-        assert_eq!(wait_for(&ingest, "d@example.com", 2_000).await.json()["pending"], false);
+        assert_eq!(wait_for(&ingest, "d@example.com", 100).await.json()["pending"], true);
+        assert_eq!(wait_for(&ingest, "e@example.com", 100).await.json()["pending"], false);
         ingest.stop().await;
     }
 }
