@@ -48,11 +48,11 @@ fn send(environment: &Environment, arguments: &SendArgs) -> Ended {
     let signature = webhook::sign(ring.current(), &body);
     let url = format!("{}/api/webhooks/{source}", url.trim_end_matches('/'));
     let (status, answer) = post(&url, &signature, body)?;
-    let body: Value = serde_json::from_str(&answer).unwrap_or(Value::String(answer));
     if *json {
+        let body: Value = serde_json::from_str(&answer).unwrap_or(Value::String(answer));
         say(json!({"status": status, "body": body}));
     } else {
-        say(format_args!("{status} {body}"));
+        say(format_args!("{status} {answer}"));
     }
     Ok((200..300).contains(&status))
 }
