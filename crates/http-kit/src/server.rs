@@ -38,9 +38,10 @@ pub struct Listen {
 }
 
 impl Listen {
-    /// Two workers, 20 s to finish answers, 10 s for a head, 30 s for a body.
+    /// Two workers, 8 s to finish answers, 10 s for a head, 30 s for a body.
     pub fn on(address: impl Into<String>) -> Self {
-        let [drain, head_deadline, body_deadline] = [20, 10, 30].map(Duration::from_secs);
+        // Under the ten seconds after which Docker kills what it has asked to stop.
+        let [drain, head_deadline, body_deadline] = [8, 10, 30].map(Duration::from_secs);
         Self { address: address.into(), taken: None, workers: 2, drain, head_deadline, body_deadline }
     }
 

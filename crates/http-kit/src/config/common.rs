@@ -60,7 +60,7 @@ impl Environment {
         Ok(telemetry::Config { format, filter: log_level.unwrap_or_else(|| DEFAULT_FILTER.to_owned()) })
     }
 
-    /// `LISTEN_ADDRESS` (`default_address`), `WORKERS` (2, at least 1), `DRAIN_SECONDS` (20).
+    /// `LISTEN_ADDRESS` (`default_address`), `WORKERS` (2, at least 1), `DRAIN_SECONDS` (8).
     ///
     /// # Errors
     /// Any [`ConfigError`].
