@@ -62,20 +62,50 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretsFileE
     Ok(values)
 }
 
-/// Adds a fresh value for each of `missing` to the file, making it with mode 0600 if need be. What stands in it stays.
+/// Adds a fresh value for each of `wanted` that the file lacks, making it with mode 0600 if need be, and says which it added. What
+/// stands in it stays. The file is locked from the look to the write: of two that start at once, each secret is made by one.
 ///
 /// # Errors
-/// [`SecretsFileError::Io`] if the file or its folder can't be written.
-pub(crate) fn add(path: &Path, missing: &[&str], random: &Random) -> Result<(), SecretsFileError> {
+/// As [`read`]; [`SecretsFileError::Io`] if something is lacking and the file or its folder can't be written.
+pub(crate) fn complete(
+    path: &Path,
+    wanted: &[&'static str],
+    random: &Random,
+) -> Result<Vec<&'static str>, SecretsFileError> {
+    // A file that lacks nothing may be one that cannot be written.
+    if lacking(path, wanted)?.is_empty() {
+        return Ok(Vec::new());
+    }
     let io = |source| SecretsFileError::Io { path: path.to_owned(), source };
     let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(io)?;
     // A file that somebody made by hand before us may be open to all.
     file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(io)?;
+    file.lock().map_err(io)?;
+    let lacking = lacking(path, wanted)?;
     // A person's editor may have left the last line open, and what stands must not grow.
     let open_line = fs::read(path).map_err(io)?.last().is_some_and(|byte| *byte != b'\n');
-    let added = lines(missing, random);
+    let added = lines(&lacking, random);
     file.write_all(if open_line { format!("\n{added}") } else { added }.as_bytes()).map_err(io)?;
+    file.sync_all().map_err(io)?;
+    Ok(lacking)
+}
+
+/// Makes a file of fresh secrets, with mode 0600.
+///
+/// # Errors
+/// [`SecretsFileError::Io`] if there is one, or it can't be written.
+pub(crate) fn create(path: &Path, random: &Random) -> Result<(), SecretsFileError> {
+    let io = |source| SecretsFileError::Io { path: path.to_owned(), source };
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path).map_err(io)?;
+    file.write_all(lines(&NAMES, random).as_bytes()).map_err(io)?;
     file.sync_all().map_err(io)
+}
+
+/// Those of `wanted` that the file does not have, or has empty.
+fn lacking(path: &Path, wanted: &[&'static str]) -> Result<Vec<&'static str>, SecretsFileError> {
+    let standing = read(path)?;
+    let there = |name: &str| standing.get(name).is_some_and(|value| !value.is_empty());
+    Ok(wanted.iter().copied().filter(|name| !there(name)).collect())
 }
 
 /// Fresh secrets as lines of an environment file, in the order of `names`.
@@ -101,17 +131,41 @@ mod tests {
     fn what_stands_is_never_changed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.env");
-        add(&path, &["A"], &Random::system()).unwrap();
+        assert_eq!(complete(&path, &["A"], &Random::system()).unwrap(), ["A"]);
         let before = fs::read_to_string(&path).unwrap();
         // As an editor may leave it: the last line without its end.
         fs::write(&path, before.trim_end()).unwrap();
-        add(&path, &["B"], &Random::system()).unwrap();
+        assert_eq!(complete(&path, &["A", "B"], &Random::system()).unwrap(), ["B"]);
         let after = fs::read_to_string(&path).unwrap();
         assert!(after.starts_with(&before), "the first line is whole, and as it was");
         let values = read(&path).unwrap();
         assert_eq!(values.keys().collect::<Vec<_>>(), ["A", "B"]);
         assert!(values.values().all(|value| value.len() == 64));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn of_many_that_start_at_once_one_makes_each_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.env");
+        let made = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| complete(&path, &NAMES, &Random::system()).unwrap().len()))
+                .collect();
+            starts.into_iter().map(|start| start.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(made, NAMES.len());
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), NAMES.len());
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fresh.env");
+        create(&path, &Random::system()).unwrap();
+        let before = fs::read_to_string(&path).unwrap();
+        assert!(create(&path, &Random::system()).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), before);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use auth::random::Random;
 use http_kit::config::Environment;
 use http_kit::server::stop_signal;
 
-use crate::commands::{Ended, in_words};
+use crate::commands::{Ended, complain, in_words};
 use crate::{secrets_file, settings};
 
 /// Runs until the operating system asks the process to stop.
@@ -39,7 +39,8 @@ async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
         () = running.one_ended() => {}
     }
     tracing::info!("stopping");
-    running.stop().await.map(|()| true)
+    // It was up, so this is no failure to start: exit code 1.
+    Ok(running.stop().await.inspect_err(|message| complain(format_args!("crm-bridge: {message}"))).is_ok())
 }
 
 /// Makes the data folder if it is not there.
@@ -49,10 +50,7 @@ pub(crate) fn make_folder(data: &Path) -> Result<(), String> {
 
 /// Makes the secrets that neither the environment nor the secrets file has; says which.
 fn make_missing_secrets(data: &Path) -> Result<Vec<&'static str>, String> {
-    let environment = settings::environment(data).map_err(in_words)?;
-    let missing: Vec<_> = secrets_file::NAMES.into_iter().filter(|name| !environment.is_set(name)).collect();
-    if !missing.is_empty() {
-        secrets_file::add(&settings::secrets_path(data), &missing, &Random::system()).map_err(in_words)?;
-    }
-    Ok(missing)
+    let given = Environment::from_process();
+    let wanted: Vec<_> = secrets_file::NAMES.into_iter().filter(|name| !given.is_set(name)).collect();
+    secrets_file::complete(&settings::secrets_path(data), &wanted, &Random::system()).map_err(in_words)
 }

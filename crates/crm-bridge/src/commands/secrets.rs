@@ -21,10 +21,7 @@ pub(crate) fn run(data: &Path, command: SecretsCommand) -> Ended {
 fn generate(arguments: &GenerateArgs) -> Ended {
     let random = Random::system();
     if let Some(path) = &arguments.out {
-        if path.exists() {
-            return Err(format!("{} exists; secrets are never made anew in place", path.display()));
-        }
-        secrets_file::add(path, &secrets_file::NAMES, &random).map_err(in_words)?;
+        secrets_file::create(path, &random).map_err(in_words)?;
         let report = json!({"file": path, "names": secrets_file::NAMES});
         say(if arguments.json { report.to_string() } else { format!("made {}", path.display()) });
         return Ok(true);
