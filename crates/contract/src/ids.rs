@@ -96,6 +96,41 @@ id!(
     EntryId,
     "aud_"
 );
+id!(
+    /// A trading account as we stored it. The platform's own id for it is `accountId`, a text.
+    AccountRef,
+    "acc_"
+);
+id!(
+    /// A deposit or withdrawal as we stored it. The platform's own id for it is `transactionId`, a text.
+    TransactionRef,
+    "tx_"
+);
+id!(
+    /// Something that happened to a client.
+    ActivityId,
+    "act_"
+);
+id!(
+    /// A remark on a client.
+    NoteId,
+    "note_"
+);
+id!(
+    /// A member of staff.
+    StaffId,
+    "st_"
+);
+id!(
+    /// One log-in of a member of staff, until it ends.
+    SessionId,
+    "ses_"
+);
+id!(
+    /// An impersonation token: its `jti`.
+    TokenId,
+    "imp_"
+);
 
 fn make(now: Timestamp, random: [u8; 10]) -> Uuid {
     Builder::from_unix_timestamp_millis(u64::try_from(now.as_millis()).unwrap_or(0), &random).into_uuid()

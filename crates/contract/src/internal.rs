@@ -17,6 +17,10 @@ pub const WEBHOOK_INGEST: &str = "webhook-ingest";
 pub const SERVICE_API: &str = "service-api";
 /// The name of audit-log.
 pub const AUDIT_LOG: &str = "audit-log";
+/// The name of sso-issuer.
+pub const SSO_ISSUER: &str = "sso-issuer";
+/// The name of the dashboard.
+pub const DASHBOARD: &str = "dashboard";
 
 /// Where service-api takes an [`ApplyBatch`].
 pub const APPLY_EVENTS: &str = "/internal/events/apply";

@@ -89,6 +89,40 @@ codes! {
     InternalError = "internal_error", 500, "Something went wrong on our side";
     /// No such audit entry.
     EntryNotFound = "entry_not_found", 404, "There is no such audit entry";
+    /// A body in JSON with fields that can't be.
+    InvalidBody = "invalid_body", 422, "The body can't be taken as it is";
+    /// More requests than the limit allows.
+    RateLimited = "rate_limited", 429, "Too many requests";
+    /// A record that changed since the version that `If-Match` names.
+    PreconditionFailed = "precondition_failed", 412, "The record has changed meanwhile";
+    /// An `Idempotency-Key` that came before with another request.
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "The idempotency key was used for another request";
+    /// No such webhook event.
+    EventNotFound = "event_not_found", 404, "There is no such event";
+    /// An event whose state allows no replay.
+    EventNotReplayable = "event_not_replayable", 409, "The event can't be replayed";
+    /// No such transaction of this client.
+    TransactionNotFound = "transaction_not_found", 404, "There is no such transaction";
+    /// A transaction that is in no conflict to be decided.
+    TransactionNotInConflict = "transaction_not_in_conflict", 409, "The transaction is in no conflict";
+    /// One clientId that several sources use.
+    ClientAmbiguous = "client_ambiguous", 409, "Several clients have this id";
+    /// A client who is gone for good.
+    ClientClosed = "client_closed", 409, "The client is closed";
+    /// A client whose registration has not come yet.
+    ClientProvisional = "client_provisional", 409, "The client is not registered yet";
+    /// A client without an email address.
+    ClientWithoutEmail = "client_without_email", 409, "The client has no email address";
+    /// A log-in with a wrong address, password or code.
+    LoginFailed = "login_failed", 401, "The log-in failed";
+    /// Too many failed log-ins of one name.
+    LoginLocked = "login_locked", 429, "Too many failed log-ins";
+    /// A right one-time password, that must be changed in the same call.
+    PasswordChangeRequired = "password_change_required", 403, "A new password is needed";
+    /// No such member of staff.
+    StaffNotFound = "staff_not_found", 404, "There is no such member of staff";
+    /// A member of staff with this address is there already.
+    StaffExists = "staff_exists", 409, "There is a member of staff with this address";
 }
 
 impl Code {

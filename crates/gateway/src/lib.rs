@@ -9,7 +9,6 @@ mod hop;
 mod paths;
 pub mod routes;
 mod state;
-mod trail;
 
 use http_kit::service::Running;
 

@@ -25,7 +25,21 @@ pub(crate) struct Door {
 }
 
 /// The whole table.
-static DOORS: [Door; 3] = [
+static DOORS: &[Door] = &[
+    Door {
+        method: Some(Method::GET),
+        path: "/api/webhooks/events",
+        behind: Behind::WebhookIngest,
+        category: Category::Webhook,
+        action: "events.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/webhooks/events/{rest:.*}",
+        behind: Behind::WebhookIngest,
+        category: Category::Webhook,
+        action: "events.pass_on",
+    },
     Door {
         method: Some(Method::POST),
         path: "/api/webhooks/{rest:.*}",
@@ -46,6 +60,97 @@ static DOORS: [Door; 3] = [
         behind: Behind::AuditLog,
         category: Category::Audit,
         action: "audit.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/auth/{rest:.*}",
+        behind: Behind::SsoIssuer,
+        category: Category::Authentication,
+        action: "auth.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/staff",
+        behind: Behind::SsoIssuer,
+        category: Category::Staff,
+        action: "staff.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/staff/{rest:.*}",
+        behind: Behind::SsoIssuer,
+        category: Category::Staff,
+        action: "staff.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/impersonations",
+        behind: Behind::SsoIssuer,
+        category: Category::Impersonation,
+        action: "impersonation.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/clients/{id}/impersonate",
+        behind: Behind::SsoIssuer,
+        category: Category::Impersonation,
+        action: "impersonation.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/clients",
+        behind: Behind::ServiceApi,
+        category: Category::Staff,
+        action: "clients.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/api/clients/{rest:.*}",
+        behind: Behind::ServiceApi,
+        category: Category::Staff,
+        action: "clients.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/",
+        behind: Behind::Dashboard,
+        category: Category::Staff,
+        action: "page.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/login",
+        behind: Behind::Dashboard,
+        category: Category::Authentication,
+        action: "page.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/logout",
+        behind: Behind::Dashboard,
+        category: Category::Authentication,
+        action: "page.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/audit",
+        behind: Behind::Dashboard,
+        category: Category::Audit,
+        action: "page.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/audit/{rest:.*}",
+        behind: Behind::Dashboard,
+        category: Category::Audit,
+        action: "page.pass_on",
+    },
+    Door {
+        method: None,
+        path: "/assets/{rest:.*}",
+        behind: Behind::Dashboard,
+        category: Category::Staff,
+        action: "page.pass_on",
     },
 ];
 

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use contract::internal::{AUDIT_LOG, SERVICE_API, WEBHOOK_INGEST};
+use contract::internal::{AUDIT_LOG, DASHBOARD, SERVICE_API, SSO_ISSUER, WEBHOOK_INGEST};
+use http_kit::audit::remote_recorder;
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::config::ConfigError;
 use http_kit::headers::HeaderLimits;
@@ -15,7 +16,7 @@ use http_kit::service::Service;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::hop::{Timeouts, Upstream};
-use crate::{NAME, routes, trail};
+use crate::{NAME, routes};
 
 /// A service behind the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) enum Behind {
     WebhookIngest,
     ServiceApi,
     AuditLog,
+    SsoIssuer,
+    Dashboard,
 }
 
 /// Shared by all workers.
@@ -30,6 +33,8 @@ pub(crate) struct State {
     pub(crate) webhook_ingest: Arc<Upstream>,
     pub(crate) service_api: Arc<Upstream>,
     pub(crate) audit_log: Arc<Upstream>,
+    pub(crate) sso_issuer: Arc<Upstream>,
+    pub(crate) dashboard: Arc<Upstream>,
     pub(crate) timeouts: Timeouts,
 }
 
@@ -39,6 +44,8 @@ impl State {
             Behind::WebhookIngest => &self.webhook_ingest,
             Behind::ServiceApi => &self.service_api,
             Behind::AuditLog => &self.audit_log,
+            Behind::SsoIssuer => &self.sso_issuer,
+            Behind::Dashboard => &self.dashboard,
         }
     }
 }
@@ -56,6 +63,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         webhook_ingest: upstream(WEBHOOK_INGEST, "WEBHOOK_INGEST_URL", &webhook_ingest_url)?,
         service_api: upstream(SERVICE_API, "SERVICE_API_URL", &service_api_url)?,
         audit_log: upstream(AUDIT_LOG, "AUDIT_LOG_URL", &audit_log_url)?,
+        sso_issuer: upstream(SSO_ISSUER, "SSO_ISSUER_URL", &config.sso_issuer_url)?,
+        dashboard: upstream(DASHBOARD, "DASHBOARD_URL", &config.dashboard_url)?,
         timeouts,
     };
     let tokens = InternalTokens::new(NAME, AUDIT_LOG, internal, clock.clone());
@@ -63,7 +72,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let (stop, stopping) = Shutdown::channel();
     let kit = Kit {
         service: NAME,
-        recorder: trail::recorder(client, clock.clone(), random.clone(), stopping),
+        recorder: remote_recorder(client, clock.clone(), random.clone(), stopping),
         clock,
         random,
         credentials: Credentials::default(),

@@ -52,6 +52,54 @@ impl Roles for AuditorOrAdmin {
     const ROLES: &'static [Role] = &[Role::Auditor, Role::Admin];
 }
 
+/// Those who may impersonate, replay, decide conflicts and change staff.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminOnly;
+
+impl Roles for AdminOnly {
+    const ROLES: &'static [Role] = &[Role::Admin];
+}
+
+/// Whoever works here, for what is their own.
+#[derive(Clone, Copy, Debug)]
+pub struct AnyStaff;
+
+impl Roles for AnyStaff {
+    const ROLES: &'static [Role] = &[Role::Admin, Role::Compliance, Role::Support, Role::Auditor];
+}
+
+/// Those who may see clients.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientReader;
+
+impl Roles for ClientReader {
+    const ROLES: &'static [Role] = &[Role::Admin, Role::Compliance, Role::Support];
+}
+
+/// Those who may change identity checks and client status.
+#[derive(Clone, Copy, Debug)]
+pub struct KycEditor;
+
+impl Roles for KycEditor {
+    const ROLES: &'static [Role] = &[Role::Admin, Role::Compliance];
+}
+
+/// Those who may write notes.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteWriter;
+
+impl Roles for NoteWriter {
+    const ROLES: &'static [Role] = &[Role::Admin, Role::Support];
+}
+
+/// Those who may see webhook events.
+#[derive(Clone, Copy, Debug)]
+pub struct EventReader;
+
+impl Roles for EventReader {
+    const ROLES: &'static [Role] = &[Role::Admin, Role::Support];
+}
+
 impl Scope for Anyone {
     const ACCESS: Access = Access::Public;
 }

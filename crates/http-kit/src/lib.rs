@@ -12,6 +12,7 @@ pub mod caller;
 pub mod client;
 pub mod config;
 pub mod context;
+pub mod cursor;
 mod dispatch;
 pub mod headers;
 pub mod health;

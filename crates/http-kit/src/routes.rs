@@ -112,6 +112,16 @@ impl Route {
         Self::build(Some(Method::POST), path, audit, handler)
     }
 
+    /// [`Route::new`] for `PATCH`.
+    pub fn patch<H, Args>(path: &'static str, audit: Audit, handler: H) -> Self
+    where
+        H: Handler<Args> + Send + Sync,
+        H::Output: Responder + 'static,
+        Args: CallerFirst,
+    {
+        Self::build(Some(Method::PATCH), path, audit, handler)
+    }
+
     /// A route for every method: for a gateway, where the service behind answers 405.
     pub fn any<H, Args>(path: &'static str, audit: Audit, handler: H) -> Self
     where

@@ -1,19 +1,9 @@
-//! Cursors: where a page ended, as text that callers give back. A cursor is signed, together with the filter it belongs to, so that
-//! none but ours, for this very question, is taken. It says nothing that its page did not.
+//! Where a page of the trail ended, in a cursor of http-kit's: bound to the filter it belongs to.
 
-use auth::digest::hmac_sha256;
 use auth::keyring::KeyRing;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::clock::Timestamp;
 
 use super::search::Filter;
-
-/// Keeps these signatures apart from all others under the same key.
-const PURPOSE: &[u8] = b"crm-bridge audit cursor v1\0";
-
-/// Bytes of the signature that a cursor carries.
-const SIGNATURE: usize = 16;
 
 /// The place of an entry in the order of the trail's pages. Times may be equal, places never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,33 +13,22 @@ pub(crate) struct Place {
 }
 
 /// Makes and reads cursors. A rotation of the key leaves those in use valid.
-pub(crate) struct Cursors(KeyRing);
+pub(crate) struct Cursors(http_kit::cursor::Cursors);
 
 impl Cursors {
     pub(crate) fn new(ring: KeyRing) -> Self {
-        Self(ring)
+        Self(http_kit::cursor::Cursors::new(ring, "crm-bridge audit-log entries"))
     }
 
     /// The cursor of the page that ended at `place`.
     pub(crate) fn write(&self, place: Place, filter: &Filter) -> String {
-        let place = bytes_of(place);
-        let mut cursor = place.to_vec();
-        let signature = hmac_sha256(self.0.current().as_bytes(), &signed(&place, filter));
-        cursor.extend(signature.iter().take(SIGNATURE));
-        URL_SAFE_NO_PAD.encode(cursor)
+        self.0.write(&bytes_of(place), &filter.parts())
     }
 
     /// Where the page ended; `None` for what is no cursor of ours, or one of another filter.
     pub(crate) fn read(&self, cursor: &str, filter: &Filter) -> Option<Place> {
-        let cursor = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (place, signature) = cursor.split_first_chunk::<16>()?;
-        let signed = signed(place, filter);
-        let ours = self.0.all().any(|key| {
-            let expected = hmac_sha256(key.as_bytes(), &signed);
-            signature.len() == SIGNATURE
-                && auth::digest::equal(signature, expected.get(..SIGNATURE).unwrap_or_default())
-        });
-        if ours { place_of(place) } else { None }
+        let place = self.0.read(cursor, &filter.parts())?;
+        place_of(place.as_slice().try_into().ok()?)
     }
 }
 
@@ -65,18 +44,6 @@ fn place_of(bytes: &[u8; 16]) -> Option<Place> {
     let (time, position) = bytes.split_first_chunk::<8>()?;
     let position = i64::from_be_bytes(position.try_into().ok()?);
     Some(Place { time: Timestamp::from_micros(i64::from_be_bytes(*time)), position })
-}
-
-/// What a signature covers. Each part has its length before it, so that no two filters read alike.
-fn signed(place: &[u8; 16], filter: &Filter) -> Vec<u8> {
-    let mut bytes = [PURPOSE, place].concat();
-    for (name, value) in filter.parts() {
-        for part in [name, &value] {
-            bytes.extend((part.len() as u64).to_be_bytes());
-            bytes.extend(part.as_bytes());
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ pub(crate) fn of(environment: &Environment, data: &Path) -> Result<Vec<Schema>, 
     [
         (audit_log::NAME, audit_log::SCHEMA, &audit_log::MIGRATIONS),
         (service_api::NAME, service_api::SCHEMA, &service_api::MIGRATIONS),
+        (sso_issuer::NAME, sso_issuer::SCHEMA, &sso_issuer::MIGRATIONS),
         (webhook_ingest::NAME, webhook_ingest::SCHEMA, &webhook_ingest::MIGRATIONS),
     ]
     .into_iter()

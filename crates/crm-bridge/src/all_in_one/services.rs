@@ -29,7 +29,7 @@ struct Part {
 }
 
 impl Services {
-    fn of(gateway: Running, behind: [Running; 3]) -> Self {
+    fn of(gateway: Running, behind: [Running; 5]) -> Self {
         let ended = Arc::new(Notify::new());
         let url = gateway.url();
         let parts = std::iter::once(gateway).chain(behind).map(|running| {
@@ -70,7 +70,9 @@ impl Services {
 /// What each service is told: all of it is read before anything starts.
 pub(crate) struct Configs {
     audit_log: audit_log::Config,
+    dashboard: dashboard::Config,
     service_api: service_api::Config,
+    sso_issuer: sso_issuer::Config,
     webhook_ingest: webhook_ingest::Config,
     gateway: gateway::Config,
 }
@@ -83,10 +85,13 @@ impl Configs {
     pub(crate) fn read(environment: &Environment, databases: &[Schema]) -> Result<Self, String> {
         environment.require_distinct_secrets().map_err(in_words)?;
         let [ingest, service_api, audit_log] = [port()?, port()?, port()?];
+        let [sso_issuer, dashboard] = [port()?, port()?];
         let mut shared = environment.clone();
         shared.set("WEBHOOK_INGEST_URL", ingest.url);
         shared.set("SERVICE_API_URL", service_api.url);
         shared.set("AUDIT_LOG_URL", audit_log.url);
+        shared.set("SSO_ISSUER_URL", sso_issuer.url);
+        shared.set("DASHBOARD_URL", dashboard.url);
         let of = |service: &str| {
             let mut own = shared.clone();
             if let Some(schema) = databases.iter().find(|schema| schema.service == service) {
@@ -96,6 +101,8 @@ impl Configs {
         };
         let mut configs = Self {
             audit_log: audit_log::Config::from_environment(&of(audit_log::NAME)).map_err(in_words)?,
+            dashboard: dashboard::Config::from_environment(&shared).map_err(in_words)?,
+            sso_issuer: sso_issuer::Config::from_environment(&of(sso_issuer::NAME)).map_err(in_words)?,
             service_api: service_api::Config::from_environment(&of(service_api::NAME)).map_err(in_words)?,
             webhook_ingest: webhook_ingest::Config::from_environment(&of(webhook_ingest::NAME))
                 .map_err(in_words)?,
@@ -107,7 +114,9 @@ impl Configs {
             .map_err(in_words)?;
         configs.gateway.listen.taken = Some(Arc::new(door));
         configs.audit_log.listen = audit_log.listen;
+        configs.dashboard.listen = dashboard.listen;
         configs.service_api.listen = service_api.listen;
+        configs.sso_issuer.listen = sso_issuer.listen;
         configs.webhook_ingest.listen = ingest.listen;
         Ok(configs)
     }
@@ -120,8 +129,10 @@ impl Configs {
         let audit_log = audit_log::start(self.audit_log, Seams::system()).map_err(in_words)?;
         let service_api = service_api::start(self.service_api, Seams::system()).map_err(in_words)?;
         let ingest = webhook_ingest::start(self.webhook_ingest, Seams::system()).map_err(in_words)?;
+        let sso_issuer = sso_issuer::start(self.sso_issuer, Seams::system()).map_err(in_words)?;
+        let dashboard = dashboard::start(self.dashboard, Seams::system()).map_err(in_words)?;
         let gateway = gateway::start(self.gateway, Seams::system()).map_err(in_words)?;
-        Ok(Services::of(gateway, [ingest, service_api, audit_log]))
+        Ok(Services::of(gateway, [dashboard, ingest, sso_issuer, service_api, audit_log]))
     }
 }
 

@@ -53,7 +53,9 @@ pub(crate) fn before_with(
         listen: Listen::on("127.0.0.1:0"),
         internal: ring(),
         webhook_ingest_url: url.clone(),
-        service_api_url: url,
+        service_api_url: url.clone(),
+        sso_issuer_url: url.clone(),
+        dashboard_url: url,
         audit_log_url: format!("http://{audit_log}"),
         // Longer than any test waits: what ends sooner ends for another reason.
         timeouts: Timeouts { first_byte: 10 * PATIENCE, idle: 10 * PATIENCE, ..Timeouts::default() },

@@ -4,10 +4,12 @@
 mod draft;
 mod recorder;
 mod refusals;
+mod remote;
 mod seal;
 
 pub(crate) use draft::Due;
 pub use draft::RequestAudit;
 pub use recorder::{RecordError, Recorder};
 pub(crate) use refusals::{FLUSH_EVERY, Refusals};
+pub use remote::remote_recorder;
 pub use seal::seal;

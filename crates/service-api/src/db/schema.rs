@@ -47,7 +47,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::{Nullable, Text};
     use db::types::Instant;
 
     applied_events (event_id) {
@@ -55,6 +55,117 @@ diesel::table! {
         client -> Text,
         result -> Text,
         applied_at -> Instant,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+    use db::types::{Instant, Money};
+
+    accounts (id) {
+        id -> Text,
+        client -> Text,
+        source -> Text,
+        server -> Text,
+        account_id -> Text,
+        parent_account_id -> Nullable<Text>,
+        login -> Nullable<Text>,
+        platform -> Nullable<Text>,
+        account_type -> Nullable<Text>,
+        account_group -> Nullable<Text>,
+        name -> Nullable<Text>,
+        currency -> Nullable<Text>,
+        leverage -> Nullable<BigInt>,
+        leverage_text -> Nullable<Text>,
+        balance -> Nullable<Money>,
+        equity -> Nullable<Money>,
+        credit -> Nullable<Money>,
+        margin -> Nullable<Money>,
+        free_margin -> Nullable<Money>,
+        margin_level -> Nullable<Money>,
+        status -> Nullable<Text>,
+        opened_at -> Nullable<Instant>,
+        field_orders -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    use db::types::{Instant, Money};
+
+    transactions (id) {
+        id -> Text,
+        client -> Text,
+        source -> Text,
+        kind -> Text,
+        key -> Text,
+        variant -> Integer,
+        state -> Text,
+        transaction_id -> Nullable<Text>,
+        event_id -> Text,
+        amount -> Money,
+        currency -> Nullable<Text>,
+        account_id -> Nullable<Text>,
+        subaccount_id -> Nullable<Text>,
+        fund_type -> Nullable<Text>,
+        method -> Nullable<Text>,
+        fee -> Nullable<Money>,
+        external_id -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        completed_at -> Nullable<Instant>,
+        effective_at -> Instant,
+        field_orders -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Nullable, Text};
+    use db::types::Instant;
+
+    activities (id) {
+        id -> Text,
+        client -> Text,
+        #[sql_name = "type"]
+        activity_type -> Text,
+        description -> Text,
+        actor_type -> Text,
+        actor_id -> Nullable<Text>,
+        metadata -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use db::types::Instant;
+
+    notes (id) {
+        id -> Text,
+        client -> Text,
+        comment -> Text,
+        author_type -> Text,
+        author_id -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Binary, Text};
+    use db::types::Instant;
+
+    idempotency_keys (credential, key) {
+        credential -> Text,
+        key -> Text,
+        request -> Binary,
+        answer -> Text,
+        created_at -> Instant,
     }
 }
 

@@ -12,7 +12,8 @@ use test_kit::waiting::PATIENCE;
 use crate::harness::{Running, SECRETS, command, is_ready, run};
 
 /// The programs, in the order in which they start here.
-pub(crate) const SERVICES: [&str; 4] = ["audit-log", "service-api", "webhook-ingest", "gateway"];
+pub(crate) const SERVICES: [&str; 6] =
+    ["audit-log", "sso-issuer", "service-api", "webhook-ingest", "dashboard", "gateway"];
 
 /// All services, each a process.
 pub(crate) struct Cluster {
@@ -91,7 +92,9 @@ impl Cluster {
             .env("DATABASE_URL", database)
             .env("WEBHOOK_INGEST_URL", self.url("webhook-ingest"))
             .env("SERVICE_API_URL", self.url("service-api"))
-            .env("AUDIT_LOG_URL", self.url("audit-log"));
+            .env("AUDIT_LOG_URL", self.url("audit-log"))
+            .env("SSO_ISSUER_URL", self.url("sso-issuer"))
+            .env("DASHBOARD_URL", self.url("dashboard"));
         command
     }
 }

@@ -12,7 +12,8 @@ fn refused(output: &Output, setting: &str, value: &str) {
     assert!(value.is_empty() || !said.contains(value.trim()), "shows the value: {said}");
 }
 
-const PROGRAMS: [&str; 4] = ["webhook-ingest", "service-api", "audit-log", "gateway"];
+const PROGRAMS: [&str; 6] =
+    ["webhook-ingest", "service-api", "sso-issuer", "audit-log", "dashboard", "gateway"];
 
 #[test]
 fn a_missing_secret_is_named() {
@@ -137,4 +138,6 @@ fn complete(command: &mut std::process::Command) -> &mut std::process::Command {
         .env("WEBHOOK_INGEST_URL", "http://127.0.0.1:9")
         .env("SERVICE_API_URL", "http://127.0.0.1:9")
         .env("AUDIT_LOG_URL", "http://127.0.0.1:9")
+        .env("SSO_ISSUER_URL", "http://127.0.0.1:9")
+        .env("DASHBOARD_URL", "http://127.0.0.1:9")
 }

@@ -14,11 +14,13 @@ use crate::cluster::Cluster;
 use crate::harness::{INTERNAL_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client};
 
 /// Every service and its table.
-fn tables() -> [(&'static str, RouteTable); 4] {
+fn tables() -> [(&'static str, RouteTable); 6] {
     [
         (audit_log::NAME, audit_log::routes::table()),
         (gateway::NAME, gateway::routes::table()),
+        (dashboard::NAME, dashboard::routes::table()),
         (service_api::NAME, service_api::routes::table()),
+        (sso_issuer::NAME, sso_issuer::routes::table()),
         (webhook_ingest::NAME, webhook_ingest::routes::table()),
     ]
 }

@@ -1,17 +1,18 @@
-//! Where the gateway's counted refusals become durable: in audit-log, by an internal call. There is no database here, so what waits,
-//! waits in memory: while a batch is tried again http-kit goes on counting, within its bounds, and a kill loses what it counted.
+//! Where the counted refusals of a service without a database become durable: in audit-log, by an internal call. What waits, waits
+//! in memory: while a batch is tried again the refusals are still counted, within their bounds, and a kill loses what was counted.
 
 use std::time::Duration;
 
+use crate::backoff::Backoff;
+use crate::client::{CallError, InternalClient};
+use crate::context::RequestContext;
+use crate::server::Shutdown;
 use auth::random::Random;
 use contract::audit::Sealed;
 use contract::clock::Clock;
 use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
-use http_kit::audit::{RecordError, Recorder};
-use http_kit::backoff::Backoff;
-use http_kit::client::{CallError, InternalClient};
-use http_kit::context::RequestContext;
-use http_kit::server::Shutdown;
+
+use super::{RecordError, Recorder};
 
 /// How many entries go in one call.
 const AT_ONCE: usize = 500;
@@ -32,7 +33,7 @@ struct Trail {
 }
 
 /// A recorder that tries again until audit-log has the entries, or `stopping` says that there is no more time.
-pub(crate) fn recorder(client: InternalClient, clock: Clock, random: Random, stopping: Shutdown) -> Recorder {
+pub fn remote_recorder(client: InternalClient, clock: Clock, random: Random, stopping: Shutdown) -> Recorder {
     let trail = Trail { client, clock, random, stopping };
     Recorder::batches(move |entries| {
         let trail = trail.clone();
@@ -47,7 +48,7 @@ impl Trail {
             let batch = AppendEntries { entries };
             if let Err(error) = self.ship_batch(&batch).await {
                 let lost = batch.entries.len() + rest.len();
-                tracing::error!(lost, %error, "the gateway stops before audit-log took these audit entries");
+                tracing::error!(lost, %error, "stopping before audit-log took these audit entries");
                 return Err(RecordError::new(error));
             }
             entries = rest;
