@@ -1,0 +1,199 @@
+//! One request of a person's: who it is, as the services say, and the answer where a page can't be shown.
+
+use std::time::Duration;
+
+use actix_web::http::header::{COOKIE, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN, SET_COOKIE};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template as _;
+use auth::secret::Secret;
+use contract::audit::Text;
+use http_kit::caller::{Anyone, Caller};
+use http_kit::client::OnBehalf;
+use http_kit::problem::Failure;
+use serde::Deserialize;
+
+use crate::domain::addresses::{AUDIT, login_for};
+use crate::domain::cookies::{Cookie, Shown, is_plain};
+use crate::domain::forms::{Form, Provenance};
+use crate::domain::tokens;
+use crate::error::Error;
+use crate::pages::message::MessagePage;
+use crate::pages::{self, Frame, Person};
+use crate::state::State;
+
+/// How long sso-issuer may take.
+pub(super) const ASK: Duration = Duration::from_secs(10);
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// A request at hand.
+#[derive(Clone, Copy)]
+pub(super) struct Visit<'a> {
+    pub(super) caller: &'a Caller<Anyone>,
+    pub(super) request: &'a HttpRequest,
+    pub(super) state: &'a State,
+}
+
+/// A person whom sso-issuer knows.
+pub(super) struct Visitor {
+    token: Secret,
+    staff: Staff,
+    address: Option<std::net::IpAddr>,
+    /// Sets a fresh token, if the one that came was exchanged.
+    set_cookie: Option<String>,
+}
+
+/// A member of staff as sso-issuer shows them.
+#[derive(Debug, Deserialize)]
+pub(super) struct Staff {
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    role: Option<String>,
+}
+
+/// A token of sso-issuer's.
+#[derive(Deserialize)]
+pub(super) struct Token {
+    pub(super) token: String,
+}
+
+impl Visitor {
+    /// Calls are made under the person's own token.
+    pub(super) fn on_behalf(&self) -> OnBehalf {
+        OnBehalf { bearer: Some(self.token.clone()), address: self.address }
+    }
+}
+
+impl Visit<'_> {
+    /// The session's cookie.
+    pub(super) fn session(&self) -> Option<Shown> {
+        self.cookie(Cookie::Session)
+    }
+
+    pub(super) fn cookie(&self, cookie: Cookie) -> Option<Shown> {
+        let headers = self.request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+        cookie.read(headers, self.state.always_secure)
+    }
+
+    /// Where the browser says that the request comes from.
+    pub(super) fn provenance(&self) -> Provenance<'_> {
+        Provenance { host: self.header(HOST), origin: self.header(ORIGIN), site: self.header(FETCH_SITE) }
+    }
+
+    /// A header's text; what is not text is the empty text, which is nobody's.
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
+    }
+
+    /// What is around a page for this visitor.
+    pub(super) fn frame(&self, visitor: Option<&Visitor>) -> Frame {
+        let person = visitor.map(|visitor| {
+            let Staff { email, name, role } = &visitor.staff;
+            let name = name.as_ref().filter(|name| !name.is_empty()).or(email.as_ref());
+            Person {
+                name: name.cloned().unwrap_or_default(),
+                role: role.clone().unwrap_or_default(),
+                logout_proof: self.state.forms.proof(Form::Logout, &tokens::session(visitor.token.expose())),
+            }
+        });
+        Frame::new(person, AUDIT)
+    }
+
+    /// Answers with a page for a person who is logged in.
+    pub(super) async fn show(
+        self,
+        page: impl AsyncFnOnce(&Visitor) -> Result<HttpResponse, Error>,
+    ) -> HttpResponse {
+        let visitor = match self.visitor().await {
+            Ok(visitor) => visitor,
+            Err(error) => return self.refuse(error, None),
+        };
+        let mut response = match page(&visitor).await {
+            // Whoever is sent to log in again keeps no token.
+            Err(Error::LoginNeeded) => return self.refuse(Error::LoginNeeded, None),
+            Err(error) => self.refuse(error, Some(&visitor)),
+            Ok(response) => response,
+        };
+        if let Some(line) = &visitor.set_cookie {
+            set_cookie(&mut response, line);
+        }
+        response
+    }
+
+    /// Who this is. A token that has been used for a while is exchanged for a fresh one; where that can't be now, the old one is
+    /// good for as long as the services say.
+    async fn visitor(&self) -> Result<Visitor, Error> {
+        let Shown { value, secure } = self.session().ok_or(Error::LoginNeeded)?;
+        let address = self.caller.address();
+        let mut person = OnBehalf { bearer: Some(Secret::new(value.clone())), address };
+        let (sso_issuer, context) = (&self.state.sso_issuer, self.caller.context());
+        let (mut token, mut set_cookie) = (value, None);
+        if tokens::is_stale(&token, self.state.clock.now()) {
+            let empty = serde_json::json!({});
+            let told = sso_issuer.post_json_for(context, &person, "/api/auth/refresh", &empty, ASK).await;
+            match told {
+                Ok(Ok(Token { token: fresh })) if is_plain(&fresh) => {
+                    set_cookie = Some(Cookie::Session.set(secure, &fresh));
+                    person.bearer = Some(Secret::new(fresh.clone()));
+                    token = fresh;
+                }
+                Ok(Ok(_)) => tracing::warn!("sso-issuer gave a token that can't be a cookie"),
+                Ok(Err(refusal)) if refusal.status == 401 => return Err(Error::LoginNeeded),
+                Ok(Err(refusal)) => tracing::warn!(status = refusal.status, "a token could not be exchanged"),
+                Err(error) => tracing::warn!(%error, "a token could not be exchanged"),
+            }
+        }
+        let staff = sso_issuer.get_json_for(context, &person, "/api/auth/me", ASK).await??;
+        Ok(Visitor { token: Secret::new(token), staff, address, set_cookie })
+    }
+
+    /// The answer where a page can't be shown.
+    pub(super) fn refuse(&self, error: Error, visitor: Option<&Visitor>) -> HttpResponse {
+        if matches!(error, Error::LoginNeeded) {
+            return self.to_login();
+        }
+        if error.is_recorded() {
+            self.caller.audit().recorded();
+        }
+        if let Error::Forged(forged) = &error {
+            self.caller.audit().add_detail("refusal", Text::open(forged.as_str()));
+        }
+        let request_id = self.caller.context().request_id().to_string();
+        let page = MessagePage::of(&error, self.frame(visitor), request_id).render();
+        let failure = Failure::new(error.code());
+        let failure = if error.code().status() >= 500 { failure.caused_by(error) } else { failure };
+        match page {
+            Ok(html) => pages::guarded(failure.into_page(html)),
+            // Without its template a page is still a problem.
+            Err(_) => HttpResponse::from_error(failure),
+        }
+    }
+
+    /// To the log-in, and from there back here, if here is a page.
+    fn to_login(&self) -> HttpResponse {
+        let here = self.request.uri().path_and_query().map_or(AUDIT, |here| here.as_str());
+        let mut response = HttpResponse::SeeOther().insert_header((LOCATION, login_for(here))).finish();
+        if self.session().is_some() {
+            forget_session(&mut response);
+        }
+        pages::guarded(response)
+    }
+}
+
+/// Adds a `Set-Cookie`.
+pub(super) fn set_cookie(response: &mut HttpResponse, line: &str) {
+    // Cookies are made of plain characters alone, so the line is always a header's value.
+    if let Ok(value) = HeaderValue::from_str(line) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+/// Takes the session away, under whichever name it came.
+pub(super) fn forget_session(response: &mut HttpResponse) {
+    for secure in [false, true] {
+        set_cookie(response, &Cookie::Session.clear(secure));
+    }
+}
