@@ -180,7 +180,7 @@ impl InternalClient {
         timeout: Duration,
     ) -> Result<Result<A, Refusal>, CallError> {
         let sending = self.request(reqwest::Method::GET, context, path).timeout(timeout);
-        self.told(self.answer(with_person(sending, person)).await?)
+        self.told(&self.answer(with_person(sending, person)).await?)
     }
 
     /// [`InternalClient::post_json`] for a person. An answer without a body reads as `null`.
@@ -196,7 +196,7 @@ impl InternalClient {
         timeout: Duration,
     ) -> Result<Result<A, Refusal>, CallError> {
         let sending = self.request(reqwest::Method::POST, context, path).timeout(timeout).json(body);
-        self.told(self.answer(with_person(sending, person)).await?)
+        self.told(&self.answer(with_person(sending, person)).await?)
     }
 
     fn request(
@@ -227,8 +227,8 @@ impl InternalClient {
         Ok(Answer { status, retry_after, body })
     }
 
-    fn told<A: DeserializeOwned>(&self, answer: Answer) -> Result<Result<A, Refusal>, CallError> {
-        let Answer { status, retry_after, body } = &answer;
+    fn told<A: DeserializeOwned>(&self, answer: &Answer) -> Result<Result<A, Refusal>, CallError> {
+        let Answer { status, retry_after, body } = answer;
         if status.is_success() {
             let body: &[u8] = if body.is_empty() { b"null" } else { body };
             return self.read(body).map(Ok);
@@ -237,7 +237,7 @@ impl InternalClient {
             let (status, retry_after) = (status.as_u16(), *retry_after);
             return Ok(Err(Refusal { status, problem: serde_json::from_slice(body).ok(), retry_after }));
         }
-        Err(self.refused(&answer))
+        Err(self.refused(answer))
     }
 
     fn read<A: DeserializeOwned>(&self, body: &[u8]) -> Result<A, CallError> {

@@ -17,7 +17,7 @@ pub(crate) fn next(text: &str) -> Option<&str> {
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#' | b'@'));
     let (path, _) = text.split_once('?').unwrap_or((text, ""));
     let ours = path == AUDIT || path.strip_prefix(AUDIT).is_some_and(|rest| rest.starts_with('/'));
-    let straight = !path.contains("//") && !path.split('/').any(|segment| is_dots(segment));
+    let straight = !path.contains("//") && !path.split('/').any(is_dots);
     (plain && ours && straight).then_some(text)
 }
 

@@ -123,37 +123,44 @@ impl Visit<'_> {
         response
     }
 
-    /// Who this is. A token that has been used for a while is exchanged for a fresh one; where that can't be now, the old one is
-    /// good for as long as the services say.
+    /// Who this is, as sso-issuer says.
     async fn visitor(&self) -> Result<Visitor, Error> {
-        let Shown { value, secure } = self.session().ok_or(Error::LoginNeeded)?;
-        let address = self.caller.address();
-        let mut person = OnBehalf { bearer: Some(Secret::new(value.clone())), address };
-        let (sso_issuer, context) = (&self.state.sso_issuer, self.caller.context());
-        let (mut token, mut set_cookie) = (value, None);
-        if tokens::is_stale(&token, self.state.clock.now()) {
-            let empty = serde_json::json!({});
-            let told = sso_issuer.post_json_for(context, &person, "/api/auth/refresh", &empty, ASK).await;
-            match told {
-                Ok(Ok(Token { token: fresh })) if is_plain(&fresh) => {
-                    set_cookie = Some(Cookie::Session.set(secure, &fresh));
-                    person.bearer = Some(Secret::new(fresh.clone()));
-                    token = fresh;
-                }
-                Ok(Ok(_)) => tracing::warn!("sso-issuer gave a token that can't be a cookie"),
-                Ok(Err(refusal)) if refusal.status == 401 => return Err(Error::LoginNeeded),
-                Ok(Err(refusal)) => tracing::warn!(status = refusal.status, "a token could not be exchanged"),
-                Err(error) => tracing::warn!(%error, "a token could not be exchanged"),
-            }
+        let Shown { mut value, secure } = self.session().ok_or(Error::LoginNeeded)?;
+        let mut set_cookie = None;
+        if tokens::is_stale(&value, self.state.clock.now())
+            && let Some(fresh) = self.exchange(&value).await?
+        {
+            set_cookie = Some(Cookie::Session.set(secure, &fresh));
+            value = fresh;
         }
-        let staff = sso_issuer.get_json_for(context, &person, "/api/auth/me", ASK).await??;
-        Ok(Visitor { token: Secret::new(token), staff, address, set_cookie })
+        let (token, address) = (Secret::new(value), self.caller.address());
+        let person = OnBehalf { bearer: Some(token.clone()), address };
+        let staff =
+            self.state.sso_issuer.get_json_for(self.caller.context(), &person, "/api/auth/me", ASK).await??;
+        Ok(Visitor { token, staff, address, set_cookie })
+    }
+
+    /// A fresh token for one that has been used for a while. Where there is none to be had now, the old one is good for as long as
+    /// the services say.
+    async fn exchange(&self, token: &str) -> Result<Option<String>, Error> {
+        let person = OnBehalf { bearer: Some(Secret::new(token)), address: self.caller.address() };
+        let (context, empty) = (self.caller.context(), serde_json::json!({}));
+        let asking = self.state.sso_issuer.post_json_for(context, &person, "/api/auth/refresh", &empty, ASK);
+        let why = match asking.await {
+            Ok(Ok(Token { token })) if is_plain(&token) => return Ok(Some(token)),
+            Ok(Err(refusal)) if refusal.status == 401 => return Err(Error::LoginNeeded),
+            Ok(Ok(_)) => "sso-issuer gave one that can't be a cookie".to_owned(),
+            Ok(Err(refusal)) => format!("sso-issuer answered {}", refusal.status),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(why, "a staff token could not be exchanged for a fresh one");
+        Ok(None)
     }
 
     /// The answer where a page can't be shown.
     pub(super) fn refuse(&self, error: Error, visitor: Option<&Visitor>) -> HttpResponse {
         if matches!(error, Error::LoginNeeded) {
-            return self.to_login();
+            return self.login_needed();
         }
         if error.is_recorded() {
             self.caller.audit().recorded();
@@ -173,7 +180,7 @@ impl Visit<'_> {
     }
 
     /// To the log-in, and from there back here, if here is a page.
-    fn to_login(&self) -> HttpResponse {
+    fn login_needed(&self) -> HttpResponse {
         let here = self.request.uri().path_and_query().map_or(AUDIT, |here| here.as_str());
         let mut response = HttpResponse::SeeOther().insert_header((LOCATION, login_for(here))).finish();
         if self.session().is_some() {
