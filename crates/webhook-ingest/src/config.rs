@@ -39,6 +39,10 @@ pub struct Config {
     pub service_api_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
+    /// What signs staff JWTs.
+    pub staff: KeyRing,
+    /// Where it is asked what staff may do now.
+    pub sso_issuer_url: String,
     /// How many deliveries may wait for their commit; more are answered 503.
     pub queue: usize,
 }
@@ -60,6 +64,8 @@ impl Config {
             secrets: secrets(environment)?,
             service_api_url: environment.required("SERVICE_API_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
+            staff: environment.required_key_ring("JWT_SECRET")?,
+            sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             queue: QUEUE,
         })
     }

@@ -3,12 +3,14 @@
 use http_kit::config::Environment;
 use webhook_ingest::Config;
 
-const WHOLE: [(&str, &str); 5] = [
+const WHOLE: [(&str, &str); 7] = [
     ("DATABASE_URL", "sqlite:data/webhook_ingest.db"),
     ("WEBHOOK_SECRET", "site-secret-for-tests-only-000000000"),
     ("INTERNAL_SECRET", "internal-secret-for-tests-only-00000"),
     ("SERVICE_API_URL", "http://127.0.0.1:8082"),
     ("AUDIT_LOG_URL", "http://127.0.0.1:8083"),
+    ("JWT_SECRET", "jwt-secret-for-tests-only-000000000"),
+    ("SSO_ISSUER_URL", "http://127.0.0.1:8084"),
 ];
 
 /// The whole settings, with these changes.
@@ -32,7 +34,7 @@ fn each_source_has_its_secret_and_its_former_one() {
     assert!(config.secrets.standard.is_some());
     assert_eq!(
         config.secrets.others.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
-        ["INTERNAL_SECRET", "WEBHOOK_STANDARD_SECRET"]
+        ["JWT_SECRET", "INTERNAL_SECRET", "WEBHOOK_STANDARD_SECRET"]
     );
 }
 

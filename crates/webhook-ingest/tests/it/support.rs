@@ -25,6 +25,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::http::{Answer, post};
 
+pub(crate) const JWT: &str = "jwt-secret-for-tests-only-000000000";
 pub(crate) const SECRET: &str = "webhook-secret-for-tests-only-0000";
 pub(crate) const PREVIOUS: &str = "webhook-secret-for-tests-only-old0";
 pub(crate) const ACME_SECRET: &str = "webhook-secret-for-tests-only-acme";
@@ -61,6 +62,8 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         secrets,
         service_api_url: service_api.to_owned(),
         audit_log_url: NOBODY.to_owned(),
+        staff: ring(JWT),
+        sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
     }
 }
