@@ -1,6 +1,6 @@
 //! Addresses of our own pages, and which of them a log-in may lead to.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded::Serializer;
 
 /// The first page.
@@ -36,9 +36,12 @@ pub(crate) fn login_for(to: &str) -> String {
     }
 }
 
+/// What is encoded in a segment of a path. Our ids stay readable.
+const NOT_PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'-');
+
 /// A text as one segment of a path.
 pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    utf8_percent_encode(text, NOT_PLAIN).to_string()
 }
 
 /// `/audit` with these filters.

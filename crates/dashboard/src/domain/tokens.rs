@@ -1,5 +1,5 @@
 //! What a staff JWT says of itself. Nothing is verified here, for the dashboard has no key: the services verify. So nothing that is
-//! read here may open anything.
+//! read here may open anything, and it is shown only beside what a service has answered to the same token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,6 +16,12 @@ struct Claims {
     iat: Option<i64>,
     #[serde(default)]
     sid: Option<String>,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    role: String,
 }
 
 fn claims(token: &str) -> Claims {
@@ -24,6 +30,12 @@ fn claims(token: &str) -> Claims {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     };
     read().unwrap_or_default()
+}
+
+/// Whom the token is for, by name or else by address, and in which role.
+pub(crate) fn bearer(token: &str) -> (String, String) {
+    let Claims { name, email, role, .. } = claims(token);
+    (if name.is_empty() { email } else { name }, role)
 }
 
 /// Is it time to exchange the token for a fresh one?
@@ -54,6 +66,14 @@ mod tests {
         assert!(!is_stale(&token(r#"{"iat":"x"}"#), now));
         assert!(!is_stale("not a token", now));
         assert!(is_stale(&token(r#"{"iat":-9223372036854775808}"#), now));
+    }
+
+    #[test]
+    fn a_bearer_without_a_name_goes_by_the_address() {
+        let both = token(r#"{"name":"Ann","email":"ann@broker.example","role":"admin"}"#);
+        assert_eq!(bearer(&both), ("Ann".to_owned(), "admin".to_owned()));
+        let address = token(r#"{"email":"ann@broker.example","sub":"st_1"}"#);
+        assert_eq!(bearer(&address), ("ann@broker.example".to_owned(), String::new()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{LOCATION, RETRY_AFTER};
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template as _;
 use auth::secret::Secret;
@@ -127,12 +127,12 @@ fn again(
     retry_after: Option<u64>,
 ) -> Result<HttpResponse, Error> {
     let failure = Failure::new(said.code.unwrap_or(Code::LoginFailed));
+    let failure = match retry_after {
+        Some(seconds) => failure.retry_after(seconds),
+        None => failure,
+    };
     let page = login_page(visit.state, number, fields.get("next"), fields.get("email"), said);
-    let mut response = pages::guarded(failure.into_page(page.render()?));
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    Ok(response)
+    Ok(pages::guarded(failure.into_page(page.render()?)))
 }
 
 fn login_page(state: &State, number: &str, wanted: &str, email: &str, said: Said) -> LoginPage {

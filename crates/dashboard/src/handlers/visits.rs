@@ -34,24 +34,12 @@ pub(super) struct Visit<'a> {
     pub(super) state: &'a State,
 }
 
-/// A person whom sso-issuer knows.
+/// A person who shows a token. Whether it is good, the services say that are asked under it.
 pub(super) struct Visitor {
     token: Secret,
-    staff: Staff,
     address: Option<std::net::IpAddr>,
     /// Sets a fresh token, if the one that came was exchanged.
     set_cookie: Option<String>,
-}
-
-/// A member of staff as sso-issuer shows them.
-#[derive(Debug, Deserialize)]
-pub(super) struct Staff {
-    #[serde(default)]
-    email: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    role: Option<String>,
 }
 
 /// A token of sso-issuer's.
@@ -91,13 +79,10 @@ impl Visit<'_> {
     /// What is around a page for this visitor.
     pub(super) fn frame(&self, visitor: Option<&Visitor>) -> Frame {
         let person = visitor.map(|visitor| {
-            let Staff { email, name, role } = &visitor.staff;
-            let name = name.as_ref().filter(|name| !name.is_empty()).or(email.as_ref());
-            Person {
-                name: name.cloned().unwrap_or_default(),
-                role: role.clone().unwrap_or_default(),
-                logout_proof: self.state.forms.proof(Form::Logout, &tokens::session(visitor.token.expose())),
-            }
+            let token = visitor.token.expose();
+            let (name, role) = tokens::bearer(token);
+            let logout_proof = self.state.forms.proof(Form::Logout, &tokens::session(token));
+            Person { name, role, logout_proof }
         });
         Frame::new(person, AUDIT)
     }
@@ -123,7 +108,7 @@ impl Visit<'_> {
         response
     }
 
-    /// Who this is, as sso-issuer says.
+    /// Who this is, with a token that is not old.
     async fn visitor(&self) -> Result<Visitor, Error> {
         let Shown { mut value, secure } = self.session().ok_or(Error::LoginNeeded)?;
         let mut set_cookie = None;
@@ -133,11 +118,7 @@ impl Visit<'_> {
             set_cookie = Some(Cookie::Session.set(secure, &fresh));
             value = fresh;
         }
-        let (token, address) = (Secret::new(value), self.caller.address());
-        let person = OnBehalf { bearer: Some(token.clone()), address };
-        let staff =
-            self.state.sso_issuer.get_json_for(self.caller.context(), &person, "/api/auth/me", ASK).await??;
-        Ok(Visitor { token, staff, address, set_cookie })
+        Ok(Visitor { token: Secret::new(value), address: self.caller.address(), set_cookie })
     }
 
     /// A fresh token for one that has been used for a while. Where there is none to be had now, the old one is good for as long as

@@ -23,14 +23,13 @@ async fn what_a_page_names_is_there_and_may_be_kept_for_ever() {
         );
     }
     assert_eq!(world.get("/assets/none.css").await.status(), 404);
-    assert_eq!(world.get("/assets/..%2f..%2fCargo.toml").await.status(), 404);
+    assert_eq!(world.get("/assets/..%2f..%2fCargo.toml").await.status(), 400);
 }
 
 /// No inline script or style, nothing from elsewhere: the policy would stop it, and the page must not need it.
 #[actix_web::test]
 async fn pages_need_nothing_that_their_policy_forbids() {
     let world = World::start().await;
-    world.knows("Ann").await;
     world.trail(serde_json::json!({ "entries": [], "nextCursor": null })).await;
     for page in
         [world.get("/login").await, world.get_as("a.b.c", "/audit").await, world.get("/audit/a/b").await]

@@ -92,7 +92,6 @@ async fn a_form_of_another_site_is_refused() {
 #[actix_web::test]
 async fn nobody_is_logged_out_by_another_site_or_for_another_session() {
     let world = World::start().await;
-    world.knows("Ann").await;
     world.trail(json!({ "entries": [], "nextCursor": null })).await;
     World::on(&world.sso_issuer, "POST", "/api/auth/logout", ResponseTemplate::new(204)).await;
     let mine = token(Duration::ZERO);
@@ -132,7 +131,6 @@ async fn nobody_is_logged_out_by_another_site_or_for_another_session() {
 #[actix_web::test]
 async fn every_page_carries_the_headers_that_guard_it() {
     let world = World::start().await;
-    world.knows("Ann").await;
     world.trail(json!({ "entries": [], "nextCursor": null })).await;
     let token = token(Duration::ZERO);
     let answers = [

@@ -91,13 +91,6 @@ impl World {
         Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(server).await;
     }
 
-    /// sso-issuer knows whoever comes as this person.
-    pub(crate) async fn knows(&self, name: &str) {
-        let staff = json!({ "id": "st_1", "email": "ann@broker.example", "name": name, "role": "auditor" });
-        Self::on(&self.sso_issuer, "GET", "/api/auth/me", ResponseTemplate::new(200).set_body_json(staff))
-            .await;
-    }
-
     /// audit-log answers this page of the trail.
     pub(crate) async fn trail(&self, page: Value) {
         let answer = ResponseTemplate::new(200).set_body_json(page);
@@ -150,7 +143,10 @@ pub(crate) fn token(age: Duration) -> String {
 pub(crate) fn token_of(session: &str, issued: i64) -> String {
     credentials::signed(
         JWT_SECRET,
-        &json!({ "sub": "st_1", "sid": session, "iat": issued, "exp": issued + 900 }),
+        &json!({
+            "sub": "st_1", "email": "ann@broker.example", "name": "Ann <i>Lee</i>", "role": "auditor", "sid": session,
+            "iat": issued, "exp": issued + 43_200,
+        }),
     )
 }
 
