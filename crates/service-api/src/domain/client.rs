@@ -2,6 +2,7 @@
 //! arrival and any repetition end in the same record.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
@@ -16,6 +17,9 @@ use super::order::OrderKey;
 
 /// 0001-01-01T00:00:00Z, before which PostgreSQL and SQLite do not agree on times. A senseless `createdAt` refuses no event.
 const EARLIEST: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
+
+/// The least time between a statement and the change that overrules it.
+const STEP: Duration = Duration::from_micros(1);
 
 /// A field of the profile that events state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -149,6 +153,29 @@ impl Client {
     /// Gives a client that was known by an address alone its clientId.
     pub(crate) fn adopt(&mut self, client_id: &str, now: Timestamp) {
         self.client_id = Some(client_id.to_owned());
+        self.touch(now);
+    }
+
+    /// Sets the identity check from inside the CRM, stamped so that it stands over all that was said before. The stamp; `None` where
+    /// it stood so already.
+    pub(crate) fn change_kyc(
+        &mut self,
+        status: KycStatus,
+        notes: Option<&str>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if self.kyc.status == status && self.kyc.notes.as_deref() == notes {
+            return None;
+        }
+        let stamp = self.kyc.updated_at.map_or(now, |last| now.max(last.plus(STEP)));
+        self.kyc = Kyc { status, notes: notes.map(str::to_owned), updated_at: Some(stamp) };
+        self.touch(now);
+        Some(stamp)
+    }
+
+    /// Sets how the client stands.
+    pub(crate) fn change_status(&mut self, status: ClientStatus, now: Timestamp) {
+        self.status = status;
         self.touch(now);
     }
 
