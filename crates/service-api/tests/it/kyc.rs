@@ -65,7 +65,7 @@ async fn s4_what_a_change_may_say() {
             (&json!("approved"), &json!("not_started"))
         );
         assert_eq!(said["kycNotes"], "fine \u{fffd}");
-        assert_eq!(said["ignoredFields"], json!(["level", "by"]));
+        assert_eq!(said["ignoredFields"], json!(["by", "level"]));
         assert_eq!(answer.header("etag"), Some("\"2\""));
         let record = api.record("ann@example.com").await;
         for name in ["kycStatus", "kycNotes", "kycUpdatedAt", "version", "clientId", "email"] {

@@ -95,7 +95,14 @@ async fn what_became_of_an_event_is_what_webhook_ingest_says() {
         });
         let answer = api.call("GET", &path, &Value::Null).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        insta::allow_duplicates! { insta::assert_json_snapshot!(answer.json(), @""); }
+        let expected = json!({
+            "eventId": event_id, "source": "site", "eventType": "deposit.completed", "status": "conflict",
+            "reason": "transaction_conflict", "warnings": [], "receivedAt": "2025-10-13T19:00:01.000000Z",
+            "resolvedAt": "2025-10-13T19:00:02.000000Z", "attempts": 0,
+        });
+        assert_eq!(answer.json(), expected);
+        let entries = api.entries("event.read", 2).await;
+        assert_eq!(entries[1]["target"], json!({"kind": "event", "id": event_id}));
         for nobody in ["evt_", "1", "%FF", "%2e", "cl_00000000000000000000000000"] {
             let answer = api.call("GET", &format!("/events/{nobody}"), &Value::Null).await;
             assert!(matches!(answer.status, 400 | 404), "{answer:?}");

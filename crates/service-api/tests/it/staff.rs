@@ -54,8 +54,9 @@ async fn each_role_may_what_it_may() {
             .await
             .problem(403, "permission_denied");
         let entries = api.entries("kyc.change", 5).await;
-        let actors: Vec<_> =
-            entries.iter().map(|entry| (&entry["category"], &entry["actor"]["id"])).collect();
+        let known = entries.iter().filter(|entry| !entry["actor"]["id"].is_null());
+        let actors: Vec<_> = known.map(|entry| (&entry["category"], &entry["actor"]["id"])).collect();
+        assert!(actors.len() >= 5, "{entries:?}");
         assert!(actors.iter().all(|actor| *actor == (&json!("staff"), &json!("stf_1"))), "{actors:?}");
     }
 }
