@@ -1,6 +1,7 @@
 //! The settings of service-api: the only place in it that reads the environment.
 
 use auth::keyring::KeyRing;
+use contract::kyc::KycWords;
 use db::DatabaseUrl;
 use http_kit::config::{ConfigError, Environment};
 use http_kit::server::Listen;
@@ -25,6 +26,10 @@ pub struct Config {
     pub webhook_ingest_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
+    /// Where it is asked what staff may do now.
+    pub sso_issuer_url: String,
+    /// What words of platforms mean.
+    pub kyc_words: KycWords,
 }
 
 impl Config {
@@ -45,6 +50,8 @@ impl Config {
             token: environment.required_key_ring("SERVICE_API_TOKEN")?,
             webhook_ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
+            sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
+            kyc_words: environment.kyc_words()?,
         })
     }
 }
