@@ -42,7 +42,7 @@ pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRec
     let value = |field| client.value(field).map(str::to_owned);
     ClientRecord {
         id: client.id,
-        email: value(Field::Email),
+        email: client.email().map(str::to_owned),
         first_name: value(Field::FirstName),
         last_name: value(Field::LastName),
         phone: value(Field::Phone),
@@ -51,7 +51,7 @@ pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRec
         status: client.status,
         kyc_status: client.kyc.status,
         kyc_notes: client.kyc.notes.clone(),
-        kyc_updated_at: client.kyc.updated_at,
+        kyc_updated_at: client.kyc_updated_at(),
         other_client_ids,
         created_at: client.registered_at.unwrap_or(client.created_at),
         updated_at: client.updated_at,
