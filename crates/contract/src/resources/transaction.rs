@@ -96,7 +96,21 @@ pub enum TransactionState {
     Rejected,
 }
 
+impl TransactionKind {
+    /// The kind with this word, exactly as [`Self::as_str`] writes it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Deposit, Self::Withdrawal].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 impl TransactionState {
+    /// The state with this word, exactly as [`Self::as_str`] writes it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Completed, Self::Conflict, Self::Rejected].into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -44,10 +44,10 @@ pub(crate) fn set_kyc(
         return Ok(Err(Refusal::Stale));
     }
     let from = client.kyc.status;
-    let stamp = client.change_kyc(to.status, to.notes.as_deref(), change.seams.clock.now());
-    let activity = stamp.map(|at| {
-        let id = ActivityId::new(at, change.seams.random.bytes());
-        Deed { id, actor: change.actor.clone(), at }.kyc_changed(from, to.status, to.notes.as_deref())
+    let changed = client.change_kyc(to.status, to.notes.as_deref(), change.seams.clock.now());
+    let activity = changed.map(|changed| {
+        let id = ActivityId::new(changed.at, change.seams.random.bytes());
+        Deed { id, actor: change.actor.clone(), at: changed.at }.kyc_changed(&changed)
     });
     let words = [("from", from.as_str()), ("to", to.status.as_str())];
     change.save(conn, &client, activity, &words)?;

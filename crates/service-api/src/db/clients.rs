@@ -11,10 +11,12 @@ use db::types::UtcTime;
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
+use serde::{Deserialize, Serialize};
 
 use super::schema::{client_emails, clients};
 use super::{CHUNK, stored, word};
-use crate::domain::client::{Client, Fact, Field, Kyc};
+use crate::domain::client::{Client, Field, Kyc};
+use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 
 /// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
@@ -46,16 +48,25 @@ pub(super) struct Row {
     version: i64,
 }
 
+/// `field_orders`: the order key of each field that an event has said, and of the identity check.
+#[derive(Serialize, Deserialize)]
+struct Orders {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kyc: Option<OrderKey>,
+    #[serde(flatten)]
+    fields: BTreeMap<Field, OrderKey>,
+}
+
 impl Row {
     fn of(client: &Client) -> DbResult<Self> {
         let value = |field| client.value(field).map(str::to_owned);
-        let orders: BTreeMap<Field, OrderKey> =
-            client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
+        let fields = client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
+        let orders = Orders { kyc: client.kyc.order, fields };
         Ok(Self {
             id: client.id.to_string(),
             source: client.source.clone(),
             client_id: client.client_id.clone(),
-            email: value(Field::Email),
+            email: client.email().map(str::to_owned),
             email_key: client.address().map(|key| key.as_str().to_owned()),
             first_name: value(Field::FirstName),
             last_name: value(Field::LastName),
@@ -65,7 +76,7 @@ impl Row {
             status: client.status.as_str().to_owned(),
             kyc_status: client.kyc.status.as_str().to_owned(),
             kyc_notes: client.kyc.notes.clone(),
-            kyc_updated_at: client.kyc.updated_at.map(UtcTime::of),
+            kyc_updated_at: client.kyc_updated_at().map(UtcTime::of),
             registered_at: client.registered_at.map(UtcTime::of),
             field_orders: stored(serde_json::to_string(&orders))?,
             merged_into: client.merged_into.map(|into| into.to_string()),
@@ -76,17 +87,18 @@ impl Row {
     }
 
     pub(super) fn into_client(self) -> DbResult<Client> {
-        let orders: BTreeMap<Field, OrderKey> = stored(serde_json::from_str(&self.field_orders))?;
-        let mut facts = BTreeMap::new();
+        let orders: Orders = stored(serde_json::from_str(&self.field_orders))?;
+        let mut facts = Facts::new();
+        let email = if orders.fields.contains_key(&Field::Email) { Field::Email } else { Field::NamedEmail };
         for (field, value) in [
-            (Field::Email, self.email),
+            (email, self.email),
             (Field::FirstName, self.first_name),
             (Field::LastName, self.last_name),
             (Field::Phone, self.phone),
             (Field::Country, self.country),
             (Field::Language, self.language),
         ] {
-            if let (Some(value), Some(order)) = (value, orders.get(&field)) {
+            if let (Some(value), Some(order)) = (value, orders.fields.get(&field)) {
                 facts.insert(field, Fact { value, order: *order });
             }
         }
@@ -97,11 +109,7 @@ impl Row {
             client_id: self.client_id,
             facts,
             status: word(ClientStatus::parse(&self.status))?,
-            kyc: Kyc {
-                status: word(kyc_status)?,
-                notes: self.kyc_notes,
-                updated_at: self.kyc_updated_at.map(timestamp),
-            },
+            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: orders.kyc },
             registered_at: self.registered_at.map(timestamp),
             merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
             created_at: timestamp(self.created_at),
@@ -124,18 +132,19 @@ pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&st
         .load(c))?)
 }
 
-/// Those of a source's clients that are known by one of these addresses alone, each with its address.
+/// The ids of those of a source's clients without a clientId that have or had one of these addresses, each with its address.
 pub(crate) fn known_by_address_alone(
     conn: &mut Conn,
     source: &str,
     keys: &[&str],
-) -> DbResult<Vec<(String, Option<String>)>> {
-    Ok(on_backend!(conn, |c| clients::table
+) -> DbResult<Vec<(String, String)>> {
+    Ok(on_backend!(conn, |c| client_emails::table
+        .inner_join(clients::table)
+        .filter(client_emails::email_key.eq_any(keys))
         .filter(clients::source.eq(source))
         .filter(clients::client_id.is_null())
         .filter(clients::merged_into.is_null())
-        .filter(clients::email_key.eq_any(keys))
-        .select((clients::id, clients::email_key))
+        .select((clients::id, client_emails::email_key))
         .load(c))?)
 }
 
@@ -242,9 +251,10 @@ pub(crate) fn of_client_id(conn: &mut Conn, client_id: &str) -> DbResult<Vec<Cli
     rows.into_iter().map(Row::into_client).collect()
 }
 
-/// Writes these clients as they are now, in the order given.
+/// Writes these clients as they are now. Those merged into others come first: an address that moves on must be free by then.
 pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
-    let rows = changed.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    let (merged, live): (Vec<&Client>, _) = changed.iter().partition(|client| client.merged_into.is_some());
+    let rows = merged.into_iter().chain(live).map(Row::of).collect::<DbResult<Vec<_>>>()?;
     for rows in rows.chunks(CHUNK) {
         on_backend!(conn, |c| diesel::insert_into(clients::table)
             .values(rows)

@@ -1,6 +1,7 @@
 //! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply`, `changes`,
 //! `find` and `search`.
 
+pub(crate) mod accounts;
 pub(crate) mod activities;
 pub(crate) mod applied_events;
 pub(crate) mod apply;
@@ -10,13 +11,16 @@ pub(crate) mod clients;
 pub(crate) mod find;
 pub(crate) mod idempotency_keys;
 pub(crate) mod identities;
+mod merging;
 pub(crate) mod notes;
+mod records;
 mod schema;
 pub(crate) mod search;
+pub(crate) mod transactions;
 
 use db::{DbError, DbResult};
 
-/// Rows in one statement at most: SQLite takes 32,766 values, PostgreSQL 65,535, and our widest row has 20.
+/// Rows in one statement at most: SQLite takes 32,766 values, PostgreSQL 65,535, and our widest row has 26.
 const CHUNK: usize = 1_000;
 
 /// A stored word must be one of ours.

@@ -3,9 +3,10 @@
 use contract::clock::Timestamp;
 use contract::ids::ActivityId;
 use contract::internal::Impersonation;
-use contract::kyc::KycStatus;
 use contract::resources::{Activity, ActivityType, Actor, ActorKind, ClientStatus, Note};
 use serde_json::{Map, Value, json};
+
+use super::client::KycChange;
 
 /// Who did something, when, and under which id it is told.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub(crate) struct Deed {
 
 impl Deed {
     /// The identity check changed.
-    pub(crate) fn kyc_changed(self, from: KycStatus, to: KycStatus, notes: Option<&str>) -> Activity {
+    pub(crate) fn kyc_changed(self, KycChange { from, to, notes, .. }: &KycChange) -> Activity {
         let description = format!("KYC status changed from {from} to {to}");
         self.tell(
             ActivityType::KycChanged,

@@ -42,7 +42,7 @@ pub(crate) fn meant(candidates: Vec<Client>, asked: &EmailKey) -> Option<Client>
 pub(crate) fn found(client: Client) -> FoundClient {
     FoundClient {
         id: client.id,
-        email: client.value(Field::Email).map(str::to_owned),
+        email: client.email().map(str::to_owned),
         status: client.status,
         client_id: client.client_id,
         source: client.source,
@@ -54,7 +54,7 @@ pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRec
     let value = |field| client.value(field).map(str::to_owned);
     ClientRecord {
         id: client.id,
-        email: value(Field::Email),
+        email: client.email().map(str::to_owned),
         first_name: value(Field::FirstName),
         last_name: value(Field::LastName),
         phone: value(Field::Phone),
@@ -63,7 +63,7 @@ pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRec
         status: client.status,
         kyc_status: client.kyc.status,
         kyc_notes: client.kyc.notes.clone(),
-        kyc_updated_at: client.kyc.updated_at,
+        kyc_updated_at: client.kyc_updated_at(),
         other_client_ids,
         created_at: client.registered_at.unwrap_or(client.created_at),
         updated_at: client.updated_at,
