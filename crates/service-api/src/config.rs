@@ -15,8 +15,10 @@ pub struct Config {
     pub listen: Listen,
     /// Its own database.
     pub database: DatabaseUrl,
-    /// What signs calls between our services.
+    /// What signs calls between our services, and this service's cursors.
     pub internal: KeyRing,
+    /// What signs staff JWTs.
+    pub staff: KeyRing,
     /// What platforms show.
     pub token: KeyRing,
     /// Where events come from, and where it is asked whether one is still to come.
@@ -39,6 +41,7 @@ impl Config {
             listen: environment.listen(ADDRESS)?,
             database,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
+            staff: environment.required_key_ring("JWT_SECRET")?,
             token: environment.required_key_ring("SERVICE_API_TOKEN")?,
             webhook_ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,

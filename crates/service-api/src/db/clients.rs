@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
+use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
 use db::types::UtcTime;
@@ -24,7 +25,7 @@ const MOST_HOLDERS: i64 = 100;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
-struct Row {
+pub(super) struct Row {
     id: String,
     source: String,
     client_id: Option<String>,
@@ -85,7 +86,7 @@ impl Row {
         })
     }
 
-    fn into_client(self) -> DbResult<Client> {
+    pub(super) fn into_client(self) -> DbResult<Client> {
         let orders: Orders = stored(serde_json::from_str(&self.field_orders))?;
         let mut facts = Facts::new();
         let email = if orders.fields.contains_key(&Field::Email) { Field::Email } else { Field::NamedEmail };
@@ -200,6 +201,53 @@ pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Clien
         // SQLite's one writer is us.
         Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
     };
+    rows.into_iter().map(Row::into_client).collect()
+}
+
+/// How often a record was merged into another at most, before we think that they go in a circle.
+const MOST_MERGES: usize = 100;
+
+/// The client with this id, its row locked to the end of the transaction; where the record was merged into another, that one.
+pub(crate) fn lock(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
+    let mut id = id.to_string();
+    for _ in 0..MOST_MERGES {
+        let query = clients::table.filter(clients::id.eq(id));
+        let row: Option<Row> = match conn {
+            Conn::Postgres(c) => query.for_update().select(Row::as_select()).first(c).optional()?,
+            // SQLite's one writer is us.
+            Conn::Sqlite(c) => query.select(Row::as_select()).first(c).optional()?,
+        };
+        match row {
+            Some(Row { merged_into: Some(into), .. }) => id = into,
+            row => return row.map(Row::into_client).transpose(),
+        }
+    }
+    Err(DbError::broken("records are merged into each other in a circle"))
+}
+
+/// The live client with this id, of ours; where the record was merged into another, that one.
+pub(crate) fn of_id(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
+    let mut id = id.to_string();
+    for _ in 0..MOST_MERGES {
+        let query = clients::table.filter(clients::id.eq(id));
+        let row: Option<Row> = on_backend!(conn, |c| query.select(Row::as_select()).first(c).optional())?;
+        match row {
+            Some(Row { merged_into: Some(into), .. }) => id = into,
+            row => return row.map(Row::into_client).transpose(),
+        }
+    }
+    Err(DbError::broken("records are merged into each other in a circle"))
+}
+
+/// The live clients with this clientId, of all sources.
+pub(crate) fn of_client_id(conn: &mut Conn, client_id: &str) -> DbResult<Vec<Client>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| clients::table
+        .filter(clients::client_id.eq(client_id))
+        .filter(clients::merged_into.is_null())
+        .order(clients::source)
+        .limit(MOST_HOLDERS)
+        .select(Row::as_select())
+        .load(c))?;
     rows.into_iter().map(Row::into_client).collect()
 }
 

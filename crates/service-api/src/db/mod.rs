@@ -1,17 +1,21 @@
-//! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply` and
-//! `find`.
+//! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply` (on `records` and `merging`),
+//! `changes`, `find` and `search`.
 
 pub(crate) mod accounts;
 pub(crate) mod activities;
 pub(crate) mod applied_events;
 pub(crate) mod apply;
+pub(crate) mod changes;
 pub(crate) mod client_emails;
 pub(crate) mod clients;
 pub(crate) mod find;
+pub(crate) mod idempotency_keys;
 pub(crate) mod identities;
 mod merging;
+pub(crate) mod notes;
 mod records;
 mod schema;
+pub(crate) mod search;
 pub(crate) mod transactions;
 
 use db::{DbError, DbResult};

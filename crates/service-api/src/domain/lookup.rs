@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
+use contract::internal::FoundClient;
 use contract::resources::ClientRecord;
 
 use super::client::{Client, Field};
@@ -35,6 +36,17 @@ impl Rank {
 /// The one of these clients that the address means.
 pub(crate) fn meant(candidates: Vec<Client>, asked: &EmailKey) -> Option<Client> {
     candidates.into_iter().min_by_key(|client| Rank::of(client, asked))
+}
+
+/// A client, as far as an impersonation has to know it.
+pub(crate) fn found(client: Client) -> FoundClient {
+    FoundClient {
+        id: client.id,
+        email: client.value(Field::Email).map(str::to_owned),
+        status: client.status,
+        client_id: client.client_id,
+        source: client.source,
+    }
 }
 
 /// The answer about a client. `other_client_ids` are those of other live clients that have the same address now.
