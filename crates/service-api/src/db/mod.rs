@@ -1,5 +1,5 @@
-//! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply`, `changes`,
-//! `find` and `search`.
+//! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply` (on `records` and `merging`),
+//! `changes`, `find` and `search`.
 
 pub(crate) mod accounts;
 pub(crate) mod activities;
