@@ -184,6 +184,7 @@ pub(crate) fn config(on: &TestDatabase, ingest_url: &str) -> Config {
         audit_log_url: NOBODY.to_owned(),
         sso_issuer_url: NOBODY.to_owned(),
         kyc_words: KycWords::built_in(),
+        default_currency: "USD".parse().expect("a currency"),
     }
 }
 
