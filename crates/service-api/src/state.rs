@@ -3,8 +3,9 @@
 
 use auth::bearer::BearerTokens;
 use auth::jwt::Verifier;
-use contract::internal::{AUDIT_LOG, WEBHOOK_INGEST};
+use contract::internal::{AUDIT_LOG, SSO_ISSUER, WEBHOOK_INGEST};
 use contract::kyc::KycWords;
+use contract::money::Currency;
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::cursor::Cursors;
@@ -12,6 +13,7 @@ use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
 use http_kit::service::Service;
+use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
 
 use crate::config::Config;
@@ -34,6 +36,8 @@ pub(crate) struct State {
     pub(crate) cursors: Cursors,
     /// What words of platforms mean.
     pub(crate) kyc_words: KycWords,
+    /// The currency where nobody says it.
+    pub(crate) default_currency: Currency,
     /// Time and chance.
     pub(crate) seams: Seams,
 }
@@ -51,6 +55,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     };
     let ingest = client("WEBHOOK_INGEST_URL", &config.webhook_ingest_url, WEBHOOK_INGEST)?;
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
+    let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
+    let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "service-api.outbox", &wake)?.recorder();
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
@@ -60,7 +66,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         service: NAME,
         credentials: Credentials {
             service: Some(BearerTokens::new(vec![(PLATFORM.to_owned(), config.token)])),
-            staff: Some(Verifier::new(config.staff)),
+            staff: Some(staff),
             internal: Some(config.internal.clone()),
         },
         recorder,
@@ -75,7 +81,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         ingest,
         wake,
         cursors: Cursors::new(config.internal, "crm-bridge service-api lists"),
-        kyc_words: KycWords::built_in(),
+        kyc_words: config.kyc_words,
+        default_currency: config.default_currency,
         seams,
     };
     Ok(Service::new(kit, &routes::table())

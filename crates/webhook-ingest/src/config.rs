@@ -47,6 +47,8 @@ pub struct Config {
     pub service_api_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
+    /// Where it is asked what staff may do now.
+    pub sso_issuer_url: String,
     /// How many deliveries may wait for their commit; more are answered 503.
     pub queue: usize,
 }
@@ -70,6 +72,7 @@ impl Config {
             kyc_words: environment.kyc_words()?,
             service_api_url: environment.required("SERVICE_API_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
+            sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             queue: QUEUE,
         })
     }

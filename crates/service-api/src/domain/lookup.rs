@@ -42,7 +42,7 @@ pub(crate) fn meant(candidates: Vec<Client>, asked: &EmailKey) -> Option<Client>
 pub(crate) fn found(client: Client) -> FoundClient {
     FoundClient {
         id: client.id,
-        email: client.value(Field::Email).map(str::to_owned),
+        email: client.email().map(str::to_owned),
         status: client.status,
         client_id: client.client_id,
         source: client.source,

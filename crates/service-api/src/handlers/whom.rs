@@ -101,7 +101,7 @@ pub(crate) async fn find(state: &State, key: &EmailKey) -> Result<Option<ClientR
 /// The caller, as notes and activities name them.
 pub(crate) fn actor<S>(caller: &Caller<S>) -> Actor {
     match caller.identity() {
-        Identity::Staff(claims) => Actor { kind: ActorKind::Staff, id: Some(claims.sub.clone()) },
+        Identity::Staff(staff) => Actor { kind: ActorKind::Staff, id: Some(staff.id.clone()) },
         Identity::Credential(name) | Identity::Internal(name) => {
             Actor { kind: ActorKind::Service, id: Some(name.clone()) }
         }

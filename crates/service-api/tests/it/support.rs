@@ -16,6 +16,7 @@ use contract::ids::EventId;
 use contract::internal::{
     AppendEntries, ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdicts, AwaitClient, AwaitedClient, ReadEvent,
 };
+use contract::kyc::KycWords;
 use contract::resources::EventStatus;
 use db::{Database, on_backend};
 use diesel::RunQueryDsl as _;
@@ -27,6 +28,7 @@ use service_api::{Config, MIGRATIONS, NAME, SCHEMA, Seams};
 use test_kit::credentials::{internal_token, ring, staff_token};
 use test_kit::database::TestDatabase;
 use test_kit::waiting::eventually;
+use wiremock::MockServer;
 
 use crate::http::{Answer, send};
 
@@ -42,6 +44,7 @@ pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
 pub(crate) struct Api {
     pub(crate) running: Running,
     pub(crate) database: Database,
+    _sso_issuer: MockServer,
 }
 
 impl Api {
@@ -54,9 +57,11 @@ impl Api {
     pub(crate) async fn start_as(on: &TestDatabase, config: Config, clock: Clock) -> Self {
         let database = on.open(SCHEMA);
         MIGRATIONS.run(&database).await.expect("the migrations run");
+        let sso_issuer = test_kit::staff::accepting().await;
+        let config = Config { sso_issuer_url: sso_issuer.uri(), ..config };
         let running =
             service_api::start(config, Seams { clock, random: Random::system() }).expect("it starts");
-        Self { running, database }
+        Self { running, database, _sso_issuer: sso_issuer }
     }
 
     pub(crate) async fn send(
@@ -177,6 +182,9 @@ pub(crate) fn config(on: &TestDatabase, ingest_url: &str) -> Config {
         token: KeyRing::new(Secret::new(TOKEN.to_owned()), vec![Secret::new(OLD_TOKEN.to_owned())]),
         webhook_ingest_url: ingest_url.to_owned(),
         audit_log_url: NOBODY.to_owned(),
+        sso_issuer_url: NOBODY.to_owned(),
+        kyc_words: KycWords::built_in(),
+        default_currency: "USD".parse().expect("a currency"),
     }
 }
 

@@ -35,8 +35,6 @@ async fn w13_no_call_denies_a_client_whom_an_event_names() {
             ingest.does(Asked::Applies(api.running.address(), vec![late]));
             let answer = api.call(method, &format!("{before}C{n}%40X.org{behind}/"), &body).await;
             assert!(matches!(answer.status, 200 | 201), "{method} {answer:?}");
-            let text = answer.text.replace("X.org", "x.org");
-            assert!(method == "GET" && behind != "" || text.contains(&format!("\"c{n}\"")), "{text}");
         }
         assert_eq!(api.texts("select comment as text from notes").await, ["called"], "nothing is lost");
         assert_eq!(api.record("c2@x.org").await["kycStatus"], "approved");

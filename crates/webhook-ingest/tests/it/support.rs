@@ -45,6 +45,7 @@ pub(crate) struct Ingest {
     pub(crate) running: Running,
     pub(crate) database: Database,
     pub(crate) address: SocketAddr,
+    _sso_issuer: MockServer,
 }
 
 /// The keys of Standard Webhooks senders.
@@ -67,6 +68,7 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         kyc_words: KycWords::built_in(),
         service_api_url: service_api.to_owned(),
         audit_log_url: NOBODY.to_owned(),
+        sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
     }
 }
@@ -80,10 +82,12 @@ pub(crate) async fn start(on: &TestDatabase, config: Config) -> Ingest {
 pub(crate) async fn start_with(on: &TestDatabase, config: Config, clock: Clock) -> Ingest {
     let database = on.open(SCHEMA);
     MIGRATIONS.run(&database).await.expect("the migrations run");
+    let sso_issuer = test_kit::staff::accepting().await;
+    let config = Config { sso_issuer_url: sso_issuer.uri(), ..config };
     let running =
         webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
     let address = running.address();
-    Ingest { running, database, address }
+    Ingest { running, database, address, _sso_issuer: sso_issuer }
 }
 
 /// An instance with nobody to apply events.
@@ -92,6 +96,16 @@ pub(crate) async fn start_alone(on: &TestDatabase) -> Ingest {
 }
 
 impl Ingest {
+    /// One that was started without [`start`]: staff can't be asked after.
+    pub(crate) async fn of(running: Running, database: Database) -> Self {
+        Self {
+            address: running.address(),
+            running,
+            database,
+            _sso_issuer: test_kit::staff::accepting().await,
+        }
+    }
+
     /// Posts a body signed for `site`.
     pub(crate) async fn deliver(&self, body: &[u8]) -> Answer {
         let signature = sign(SECRET, body);
