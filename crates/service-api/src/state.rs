@@ -2,7 +2,7 @@
 //! here is a copy of what the database says.
 
 use auth::bearer::BearerTokens;
-use contract::internal::{AUDIT_LOG, WEBHOOK_INGEST};
+use contract::internal::{AUDIT_LOG, PLATFORM, WEBHOOK_INGEST};
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::headers::HeaderLimits;
@@ -14,9 +14,6 @@ use outbox::{OutboxWriter, Shipper, Wake};
 use crate::config::Config;
 use crate::error::StartError;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
-
-/// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are.
-const PLATFORM: &str = "platform";
 
 /// What handlers share.
 pub(crate) struct State {

@@ -10,11 +10,11 @@ use tokio::sync::mpsc;
 use crate::harness::{Gateway, Peer, Service, answering, before_with, nowhere, ring, soon};
 
 /// The entries that come to an audit-log at this address.
-struct Entries(mpsc::UnboundedReceiver<Value>);
+pub(crate) struct Entries(mpsc::UnboundedReceiver<Value>);
 
 impl Entries {
     /// An audit-log that takes what it gets.
-    async fn at(address: SocketAddr) -> Self {
+    pub(crate) async fn at(address: SocketAddr) -> Self {
         let service = Service::on(address);
         let (sender, entries) = mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -27,7 +27,7 @@ impl Entries {
     }
 
     /// The next entry's payload.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         soon("an entry", self.0.recv()).await.expect("an entry")
     }
 }
@@ -51,7 +51,7 @@ async fn take(mut peer: Peer, sender: mpsc::UnboundedSender<Value>) {
     }
 }
 
-fn text<'a>(entry: &'a Value, member: &str) -> &'a str {
+pub(crate) fn text<'a>(entry: &'a Value, member: &str) -> &'a str {
     entry[member].as_str().unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Refusals of unknown callers, counted: the first of each address, route and reason in a second is kept in full, the rest as a
+//! Refusals of unknown callers, counted: the first of each actor, address, route and reason in a second is kept in full, the rest as a
 //! number. So a flood costs the trail little, and the counts still add up. What waits here is lost by a kill; nothing else is.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth::random::Random;
-use contract::audit::{Entry, Sealed, Text};
+use contract::audit::{Actor, Entry, Sealed, Text};
 use contract::clock::Clock;
 use contract::ids::EntryId;
 
@@ -16,7 +16,7 @@ use crate::problem::chain;
 /// How often what waits is handed to the recorder.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
-/// How many addresses, routes and reasons are told apart; further ones are counted without their address.
+/// How many actors, addresses, routes and reasons are told apart; further ones are counted without their address.
 const MOST_KEYS: usize = 10_000;
 
 /// How many entries may wait for a recorder that fails; further refusals are only counted.
@@ -27,6 +27,7 @@ const BATCH: usize = 500;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
+    actor: Actor,
     address: Option<Text>,
     route: Option<String>,
     reason: Option<String>,
@@ -66,8 +67,12 @@ impl Refusals {
         let second = entry.time.as_seconds();
         let state = &mut *self.lock();
         let room = state.whole.len() + state.waiting.len() < MOST_WAITING;
-        let mut key =
-            Key { address: entry.address.clone(), route: entry.route.clone(), reason: entry.reason.clone() };
+        let mut key = Key {
+            actor: entry.actor.clone(),
+            address: entry.address.clone(),
+            route: entry.route.clone(),
+            reason: entry.reason.clone(),
+        };
         let folded = !state.slots.contains_key(&key) && state.slots.len() >= MOST_KEYS;
         if folded {
             key.address = None;
@@ -141,7 +146,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-    use contract::audit::{Actor, Category, Outcome};
+    use contract::audit::{Category, Outcome};
     use contract::clock::Timestamp;
     use proptest::prelude::*;
 
