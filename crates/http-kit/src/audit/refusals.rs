@@ -146,7 +146,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-    use contract::audit::{Category, Outcome};
+    use contract::audit::{ActorKind, Category, Outcome};
     use contract::clock::Timestamp;
     use proptest::prelude::*;
 
@@ -218,6 +218,32 @@ mod tests {
         hands.advance(Duration::from_secs(1));
         refusals.flush(&random, &recorder).await;
         assert_eq!(refusals.lock().slots.len(), 0, "what is over is forgotten");
+    }
+
+    /// Counts of one reason at one address are not mixed up between those who caused them.
+    #[tokio::test]
+    async fn each_actor_is_counted_apart() {
+        let (clock, _hands) = Clock::manual(Timestamp::from_micros(0));
+        let counted = Arc::new(Mutex::new(HashMap::new()));
+        let kept = Arc::clone(&counted);
+        let recorder = Recorder::batches(move |entries| {
+            for sealed in entries {
+                let payload: serde_json::Value = serde_json::from_str(&sealed.payload).expect("JSON");
+                let count = payload["count"].as_u64().expect("a count");
+                *kept.lock().expect("whole").entry(payload["actor"]["kind"].to_string()).or_insert(0) +=
+                    count;
+            }
+            std::future::ready(Ok(()))
+        });
+        let refusals = Refusals::new(clock.clone());
+        let known = Actor { kind: ActorKind::Service, id: Some(Text::open("platform")) };
+        for number in 0..30 {
+            let actor = if number % 3 == 0 { known.clone() } else { Actor::anonymous() };
+            refusals.note(Entry { actor, ..refusal(&clock, 1) }, false);
+        }
+        refusals.flush(&Random::seeded(1), &recorder).await;
+        let counted = counted.lock().expect("whole");
+        assert_eq!((counted[r#""service""#], counted[r#""anonymous""#]), (10, 20));
     }
 
     proptest! {
