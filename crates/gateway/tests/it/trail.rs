@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use contract::clock::Clock;
 use contract::internal::AppendEntries;
+use http_kit::routes::Audit;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -84,6 +85,35 @@ async fn every_refusal_of_the_gateway_comes_to_the_trail() {
         assert_eq!((entry["count"].as_u64(), text(&entry["actor"], "kind")), (Some(1), "anonymous"));
         assert!(entry["address"]["sha256"].is_string(), "the address is sealed: {entry}");
         assert!(!entry.to_string().contains("ann@"), "{entry}");
+    }
+}
+
+/// Each door keeps what it could not pass on, under its own name.
+#[tokio::test]
+async fn every_door_keeps_what_it_could_not_pass_on() {
+    let audit_log = nowhere();
+    let mut entries = Entries::at(audit_log).await;
+    let away = nowhere();
+    let gateway = before_with(away, audit_log, |_| {});
+    for route in &gateway::routes::table() {
+        let Audit::Action { category, action } = route.audit() else { panic!("{route:?} is quiet") };
+        // Audit-log is where the entries go, so its own door is the one that is never closed here.
+        if category.to_string() == "audit" && route.path().starts_with("/api/") {
+            continue;
+        }
+        let method = route.method().map_or("GET", |method| method.as_str());
+        let path = route.path().replace("{rest:.*}", "example").replace("{id}", "example");
+        let answer = gateway.exchange(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        assert_eq!((answer.status(), answer.problem().as_str()), (503, "unavailable"), "{route:?}");
+        let entry = entries.next().await;
+        let said = ["reason", "outcome", "action", "route", "category", "requestId"]
+            .map(|member| text(&entry, member));
+        let id = answer.field("x-request-id").expect("an id");
+        assert_eq!(
+            said,
+            ["unavailable", "failed", action, route.path(), &category.to_string(), id],
+            "{entry}"
+        );
     }
 }
 
