@@ -7,7 +7,7 @@ use std::fmt;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpResponse, ResponseError};
 use contract::ids::{EventId, RequestId};
@@ -35,7 +35,7 @@ pub struct Failure(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     said: Said,
-    allow: Option<HeaderValue>,
+    fields: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -43,7 +43,7 @@ impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
         let said = Said { code, detail: None, errors: Vec::new(), kept: None };
-        Self(Box::new(Inner { said, allow: None, cause: None }))
+        Self(Box::new(Inner { said, fields: Vec::new(), cause: None }))
     }
 
     /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
@@ -74,11 +74,17 @@ impl Failure {
         self
     }
 
+    /// Adds a field to the answer's head, in place of what a failure of this code says under that name by itself.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.fields.push((name, value));
+        self
+    }
+
     /// Says which methods the path has, comma-separated: for 405.
     #[must_use]
-    pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
-        self.0.allow = Some(methods);
-        self
+    pub(crate) fn allowing(self, methods: HeaderValue) -> Self {
+        self.with_header(ALLOW, methods)
     }
 
     /// The code.
@@ -123,11 +129,11 @@ impl ResponseError for Failure {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(methods) = &self.0.allow {
-            headers.insert(ALLOW, methods.clone());
-        }
         if self.0.said.code.status() == 503 {
             headers.insert(RETRY_AFTER, TRY_AGAIN_SECONDS.into());
+        }
+        for (name, value) in &self.0.fields {
+            headers.insert(name.clone(), value.clone());
         }
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         response.extensions_mut().insert(self.0.said.clone());

@@ -88,6 +88,8 @@ impl Cluster {
         let mut command = command(service);
         command
             .envs(SECRETS)
+            // Tests ask more in a minute than platforms may.
+            .env("SERVICE_API_RATE_LIMIT", "0")
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{}", self.ports[service]))
             .env("DATABASE_URL", database)
             .env("WEBHOOK_INGEST_URL", self.url("webhook-ingest"))

@@ -17,6 +17,8 @@ mod configuration;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod routes;
