@@ -17,7 +17,7 @@ use contract::problems::{Code, FieldError, Problem};
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// After how many seconds a caller may try again.
-const TRY_AGAIN_SECONDS: u32 = 1;
+const TRY_AGAIN_SECONDS: u64 = 1;
 
 /// What a failure says to the caller: a problem that lacks the request's id.
 #[derive(Clone, Debug)]
@@ -72,6 +72,12 @@ impl Failure {
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
+    }
+
+    /// Says after how many seconds the caller may try again: for 429.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(RETRY_AFTER, seconds.into())
     }
 
     /// Adds a field to the answer's head, in place of what a failure of this code says under that name by itself.
