@@ -11,7 +11,8 @@ use test_kit::waiting::eventually;
 
 use crate::http::{get, post};
 use crate::support::{
-    Ingest, NOBODY, ServiceApi, config, each, event, registration, start, start_alone, start_with, states,
+    Ingest, NOBODY, ServiceApi, absent_id, config, each, event, registration, start, start_alone, start_with,
+    states,
 };
 
 const LIST: &str = "/api/webhooks/events";
@@ -161,8 +162,8 @@ async fn one_event_is_shown_whole_with_what_was_wrong_and_the_raw_body() {
         assert_eq!((&bytes["body"], &bytes["bodyIsExact"]), (&json!("\u{fffd}{}"), &json!(false)));
         assert_eq!(bytes["reason"], "invalid_json");
 
-        let unknown = "evt_01jb0000000070000000000000";
-        for id in [unknown, "evt_x", "replay"] {
+        let unknown = absent_id();
+        for id in [unknown.as_str(), "evt_x", "replay"] {
             let refusal = ingest.ask("admin", &format!("{LIST}/{id}")).await.refusal();
             let expected =
                 if id == "replay" { (405, "method_not_allowed") } else { (404, "event_not_found") };

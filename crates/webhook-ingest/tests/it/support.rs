@@ -10,6 +10,7 @@ use auth::random::Random;
 use auth::secret::Secret;
 use auth::standard_webhooks::StandardSecrets;
 use contract::clock::Clock;
+use contract::ids::EventId;
 use contract::internal::{ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdict, ApplyVerdicts};
 use contract::kyc::KycWords;
 use db::{Database, on_backend};
@@ -310,4 +311,9 @@ pub(crate) fn each(
 pub(crate) fn event(id: &str, event_type: &str, data: &str) -> Vec<u8> {
     format!(r#"{{"id":"{id}","event":"{event_type}","data":{data},"timestamp":"2025-10-13T19:00:00Z"}}"#)
         .into_bytes()
+}
+
+/// An id of ours that no event has.
+pub(crate) fn absent_id() -> String {
+    EventId::new(Clock::system().now(), Random::system().bytes()).to_string()
 }
