@@ -33,6 +33,8 @@ pub const READ_EVENT: &str = "/internal/events/read";
 pub const FIND_CLIENTS: &str = "/internal/clients/find";
 /// Where service-api takes [`RecordImpersonations`].
 pub const RECORD_IMPERSONATIONS: &str = "/internal/clients/activities";
+/// Where sso-issuer takes a [`CheckStaff`].
+pub const CHECK_STAFF: &str = "/internal/staff/check";
 /// Where audit-log takes [`AppendEntries`].
 pub const APPEND_ENTRIES: &str = "/internal/entries";
 
@@ -189,6 +191,75 @@ pub struct Impersonation {
 pub struct RecordedImpersonations {
     /// How many were new.
     pub recorded: u64,
+}
+
+/// `POST` [`CHECK_STAFF`] of sso-issuer: what may the bearer of a staff JWT do now? Whoever asks has verified the JWT; these are its
+/// claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckStaff {
+    /// Who it says its bearer is.
+    pub sub: String,
+    /// The address it gives.
+    pub email: Option<String>,
+    /// The roles it grants, by their words.
+    pub roles: Vec<String>,
+    /// The log-in it belongs to.
+    pub session: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub issued_at: Option<i64>,
+}
+
+/// The answer to [`CheckStaff`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum StaffVerdict {
+    /// Somebody who may be here, if only with no role.
+    Known(CheckedStaff),
+    /// Nobody who may be here.
+    Refused {
+        /// Why: for the audit trail, never for the caller.
+        reason: StaffRefusal,
+    },
+}
+
+/// Who the bearer is, and what counts now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedStaff {
+    /// Our `st_` id, or the `sub` of somebody whom only another part of the CRM knows.
+    pub id: String,
+    /// The address: ours where the staff table knows the person, else the JWT's.
+    pub email: Option<String>,
+    /// The words of the roles that both the JWT and the staff table grant.
+    pub roles: Vec<String>,
+    /// True for somebody whom our staff table does not know.
+    pub external: bool,
+}
+
+/// Why a valid staff JWT is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StaffRefusal {
+    /// The staff table does not know the person, and must.
+    #[serde(rename = "staff_unknown")]
+    Unknown,
+    /// The person is disabled.
+    #[serde(rename = "staff_disabled")]
+    Disabled,
+    /// The log-in has ended, or the JWT is from before a log-out everywhere.
+    #[serde(rename = "session_ended")]
+    SessionEnded,
+}
+
+impl StaffRefusal {
+    /// The word in audit entries and between services.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "staff_unknown",
+            Self::Disabled => "staff_disabled",
+            Self::SessionEnded => "session_ended",
+        }
+    }
 }
 
 /// `POST` [`APPEND_ENTRIES`] of audit-log.

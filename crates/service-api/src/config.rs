@@ -23,6 +23,10 @@ pub struct Config {
     pub webhook_ingest_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
+    /// What signs staff JWTs.
+    pub staff: KeyRing,
+    /// Where it is asked what staff may do now.
+    pub sso_issuer_url: String,
 }
 
 impl Config {
@@ -42,6 +46,8 @@ impl Config {
             token: environment.required_key_ring("SERVICE_API_TOKEN")?,
             webhook_ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
+            staff: environment.required_key_ring("JWT_SECRET")?,
+            sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
         })
     }
 }

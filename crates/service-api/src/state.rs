@@ -2,13 +2,15 @@
 //! here is a copy of what the database says.
 
 use auth::bearer::BearerTokens;
-use contract::internal::{AUDIT_LOG, WEBHOOK_INGEST};
+use auth::jwt::Verifier;
+use contract::internal::{AUDIT_LOG, SSO_ISSUER, WEBHOOK_INGEST};
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
 use http_kit::service::Service;
+use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
 
 use crate::config::Config;
@@ -43,6 +45,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     };
     let ingest = client("WEBHOOK_INGEST_URL", &config.webhook_ingest_url, WEBHOOK_INGEST)?;
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
+    let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
+    let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "service-api.outbox", &wake)?.recorder();
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
@@ -52,7 +56,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         service: NAME,
         credentials: Credentials {
             service: Some(BearerTokens::new(vec![(PLATFORM.to_owned(), config.token)])),
-            staff: None,
+            staff: Some(staff),
             internal: Some(config.internal.clone()),
         },
         recorder,

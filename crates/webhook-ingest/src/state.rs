@@ -7,7 +7,7 @@ use auth::jwt::Verifier;
 use auth::random::Random;
 use contract::clock::Clock;
 use contract::ids::EventId;
-use contract::internal::{AUDIT_LOG, SERVICE_API};
+use contract::internal::{AUDIT_LOG, SERVICE_API, SSO_ISSUER};
 use contract::kyc::KycWords;
 use db::{BatchOptions, BatchWriter, Database, DbResult, Options};
 use http_kit::client::{InternalClient, InternalTokens};
@@ -16,6 +16,7 @@ use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
 use http_kit::service::Service;
+use http_kit::staff::StaffGate;
 use tokio::sync::Notify;
 
 use crate::config::Config;
@@ -132,6 +133,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         InternalClient::new(setting, url, tokens)
     };
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
+    let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
+    let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
     let shipper =
         outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
     let state = Arc::new(State {
@@ -151,11 +154,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         service: NAME,
         clock,
         random,
-        credentials: Credentials {
-            service: None,
-            staff: Some(Verifier::new(config.staff)),
-            internal: Some(config.internal),
-        },
+        credentials: Credentials { service: None, staff: Some(staff), internal: Some(config.internal) },
         recorder: entries.recorder(),
         readiness: Readiness::new().check("database", move || MIGRATIONS.require_current(&database)),
         header_limits: HeaderLimits::INNER,

@@ -29,6 +29,7 @@ use test_kit::waiting::eventually;
 
 use crate::http::{Answer, send};
 
+pub(crate) const JWT: &str = "jwt-secret-for-tests-only-000000000";
 pub(crate) const TOKEN: &str = "service-token-for-tests-only-00001";
 pub(crate) const OLD_TOKEN: &str = "service-token-for-tests-only-00000";
 pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
@@ -142,6 +143,8 @@ pub(crate) fn config(on: &TestDatabase, ingest_url: &str) -> Config {
         token: KeyRing::new(Secret::new(TOKEN.to_owned()), vec![Secret::new(OLD_TOKEN.to_owned())]),
         webhook_ingest_url: ingest_url.to_owned(),
         audit_log_url: NOBODY.to_owned(),
+        staff: ring(JWT),
+        sso_issuer_url: NOBODY.to_owned(),
     }
 }
 

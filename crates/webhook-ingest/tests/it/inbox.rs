@@ -222,3 +222,19 @@ async fn support_sees_events_and_only_an_admin_replays_them() {
         ingest.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_can_say_what_staff_may_nothing_is_shown_and_nothing_replayed() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|batch| each(batch, |_| (ApplyResult::Refused, None)));
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let id = ingest.deliver(&registration("a", "c1")).await.text("eventId");
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["dead_lettered"]).await;
+        ingest.sso_issuer.reset().await;
+        assert_eq!(ingest.ask("admin", LIST).await.refusal(), (503, "unavailable".to_owned()));
+        assert_eq!(ingest.replay(&id, "").await.refusal(), (503, "unavailable".to_owned()));
+        assert_eq!(states(&ingest.inbox().await), ["dead_lettered"]);
+        ingest.stop().await;
+    }
+}

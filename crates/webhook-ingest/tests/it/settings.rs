@@ -4,13 +4,14 @@ use contract::kyc::KycStatus;
 use http_kit::config::Environment;
 use webhook_ingest::Config;
 
-const WHOLE: [(&str, &str); 6] = [
+const WHOLE: [(&str, &str); 7] = [
     ("DATABASE_URL", "sqlite:data/webhook_ingest.db"),
     ("WEBHOOK_SECRET", "site-secret-for-tests-only-000000000"),
-    ("JWT_SECRET", "staff-secret-for-tests-only-00000000"),
     ("INTERNAL_SECRET", "internal-secret-for-tests-only-00000"),
     ("SERVICE_API_URL", "http://127.0.0.1:8082"),
     ("AUDIT_LOG_URL", "http://127.0.0.1:8083"),
+    ("JWT_SECRET", "jwt-secret-for-tests-only-000000000"),
+    ("SSO_ISSUER_URL", "http://127.0.0.1:8084"),
 ];
 
 /// The whole settings, with these changes.

@@ -28,6 +28,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::http::{Answer, get, post};
 
+pub(crate) const JWT: &str = "jwt-secret-for-tests-only-000000000";
 pub(crate) const SECRET: &str = "webhook-secret-for-tests-only-0000";
 pub(crate) const PREVIOUS: &str = "webhook-secret-for-tests-only-old0";
 pub(crate) const ACME_SECRET: &str = "webhook-secret-for-tests-only-acme";
@@ -35,8 +36,6 @@ pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
 /// Base64 of `standard-secret-for-tests-only00`.
 pub(crate) const STANDARD: &str = "whsec_c3RhbmRhcmQtc2VjcmV0LWZvci10ZXN0cy1vbmx5MDA=";
 pub(crate) const API_TOKEN: &str = "service-token-for-tests-only-0000";
-
-pub(crate) const JWT: &str = "jwt-secret-for-tests-only-00000000";
 
 /// An address that nobody listens on: port 9 of this machine.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
@@ -46,6 +45,8 @@ pub(crate) struct Ingest {
     pub(crate) running: Running,
     pub(crate) database: Database,
     pub(crate) address: SocketAddr,
+    /// Knows nobody, and takes everybody at the word of their JWT.
+    pub(crate) sso_issuer: MockServer,
 }
 
 /// The keys of Standard Webhooks senders.
@@ -64,10 +65,11 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         database: on.url(SCHEMA),
         internal: ring(INTERNAL),
         secrets,
-        staff: ring(JWT),
         kyc_words: KycWords::built_in(),
         service_api_url: service_api.to_owned(),
         audit_log_url: NOBODY.to_owned(),
+        staff: ring(JWT),
+        sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
     }
 }
@@ -81,10 +83,17 @@ pub(crate) async fn start(on: &TestDatabase, config: Config) -> Ingest {
 pub(crate) async fn start_with(on: &TestDatabase, config: Config, clock: Clock) -> Ingest {
     let database = on.open(SCHEMA);
     MIGRATIONS.run(&database).await.expect("the migrations run");
+    start_unmigrated(database, config, clock).await
+}
+
+/// As [`start_with`], on a database as it is.
+pub(crate) async fn start_unmigrated(database: Database, config: Config, clock: Clock) -> Ingest {
+    let sso_issuer = test_kit::staff::accepting().await;
+    let config = Config { sso_issuer_url: sso_issuer.uri(), ..config };
     let running =
         webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
     let address = running.address();
-    Ingest { running, database, address }
+    Ingest { running, database, address, sso_issuer }
 }
 
 /// An instance with nobody to apply events.
