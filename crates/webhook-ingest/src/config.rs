@@ -39,14 +39,14 @@ pub struct Config {
     pub internal: KeyRing,
     /// What signs deliveries.
     pub secrets: Secrets,
+    /// The key of staff JWTs.
+    pub staff: KeyRing,
     /// What KYC words mean.
     pub kyc_words: KycWords,
     /// Where events are applied.
     pub service_api_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
-    /// What signs staff JWTs.
-    pub staff: KeyRing,
     /// Where it is asked what staff may do now.
     pub sso_issuer_url: String,
     /// How many deliveries may wait for their commit; more are answered 503.
@@ -68,10 +68,10 @@ impl Config {
             database,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             secrets: secrets(environment)?,
+            staff: environment.required_key_ring("JWT_SECRET")?,
             kyc_words: environment.kyc_words()?,
             service_api_url: environment.required("SERVICE_API_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
-            staff: environment.required_key_ring("JWT_SECRET")?,
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             queue: QUEUE,
         })
