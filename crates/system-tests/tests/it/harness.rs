@@ -151,6 +151,11 @@ impl AllInOne {
 
     /// The same on a data folder that an earlier one left.
     pub(crate) async fn start_in(database: TestDatabase, data: TempDir) -> Self {
+        Self::start_with(database, data, &[]).await
+    }
+
+    /// The same with further settings.
+    pub(crate) async fn start_with(database: TestDatabase, data: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = command("crm-bridge");
         command.env("SERVICE_API_RATE_LIMIT", "0");
         Self::launch(command, database, data).await
@@ -158,6 +163,7 @@ impl AllInOne {
 
     async fn launch(mut command: Command, database: TestDatabase, data: TempDir) -> Self {
         command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").envs(SECRETS);
+        command.envs(settings.iter().copied());
         if database.backend() == Backend::Postgres {
             command.env("DATABASE_URL", database.url_text("whole"));
         }
