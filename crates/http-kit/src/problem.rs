@@ -26,6 +26,8 @@ pub(crate) struct Said {
     detail: Option<String>,
     errors: Vec<FieldError>,
     kept: Option<EventId>,
+    /// The answer has a body for people already.
+    pub(crate) is_page: bool,
 }
 
 /// Why a request is not answered as asked. Every handler's error ends as one.
@@ -42,7 +44,7 @@ struct Inner {
 impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
-        let said = Said { code, detail: None, errors: Vec::new(), kept: None };
+        let said = Said { code, detail: None, errors: Vec::new(), kept: None, is_page: false };
         Self(Box::new(Inner { said, fields: Vec::new(), cause: None }))
     }
 
@@ -91,6 +93,16 @@ impl Failure {
     #[must_use]
     pub(crate) fn allowing(self, methods: HeaderValue) -> Self {
         self.with_header(ALLOW, methods)
+    }
+
+    /// The answer as a page for people in place of a problem's JSON. Status, headers, trail and log stay the failure's.
+    pub fn into_page(self, html: String) -> HttpResponse {
+        let mut response = HttpResponse::from_error(self).set_body(BoxBody::new(html));
+        if let Some(said) = response.extensions_mut().get_mut::<Said>() {
+            said.is_page = true;
+        }
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        response
     }
 
     /// The code.
@@ -165,7 +177,7 @@ pub(crate) fn render<B>(
     said: Said,
     request_id: &RequestId,
 ) -> HttpResponse<BoxBody> {
-    let Said { code, detail, errors, kept } = said;
+    let Said { code, detail, errors, kept, is_page: _ } = said;
     let detail = detail.unwrap_or_else(|| code.title().to_owned());
     let mut problem = Problem { errors, event_id: kept, ..Problem::new(code, detail, request_id.clone()) };
     problem.kept = kept.map(|_| true);
