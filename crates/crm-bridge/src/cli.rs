@@ -33,6 +33,19 @@ pub(crate) enum Command {
     /// Staff of the CRM
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Ask a program whether it is ready; exit code 1 when it is not
+    Health(HealthArgs),
+}
+
+/// `crm-bridge health`
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Base address of the program
+    #[arg(default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `crm-bridge webhook …`

@@ -1,6 +1,7 @@
 //! The operator's commands: each reads its settings, does one thing and prints it. Standard output belongs to what was asked for;
 //! everything else goes to standard error. Exit codes: 0 done, 1 the answer is no, 2 it could not be done.
 
+mod health;
 mod migrate;
 mod secrets;
 mod staff;
@@ -24,6 +25,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Webhook(command)) => webhook::run(&cli.data_dir, command),
         Some(Command::Secrets(command)) => secrets::run(&cli.data_dir, command),
         Some(Command::Migrate(arguments)) => migrate::run(&cli.data_dir, &arguments),
+        Some(Command::Health(arguments)) => health::run(&arguments),
         Some(Command::Staff(command)) => staff::run(&cli.data_dir, command),
     };
     match ended {
