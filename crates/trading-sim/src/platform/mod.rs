@@ -69,9 +69,9 @@ impl Platform {
 
     /// An event that comes late: it tells of a time long gone, and everything in it has been overtaken since. `None` while nobody's
     /// identity check has begun.
-    pub fn remembers(&mut self, at: Timestamp) -> Option<Event> {
+    pub fn remembers(&self, at: Timestamp, rng: &mut Rng) -> Option<Event> {
         let checked: Vec<_> = self.people.iter().filter(|person| person.kyc.is_some()).collect();
-        let person = self.rng.choice(checked)?;
+        let person = rng.choice(checked)?;
         let data = json!({"clientId": person.id, "kycStatus": "not_started", "kycNotes": "Not begun."});
         Some(Event::new(EventType::KycUpdated, &data, at))
     }

@@ -62,24 +62,27 @@ impl Plan {
     #[must_use]
     pub fn new(options: &PlanOptions) -> Self {
         let mut platform = Platform::new(options.seed);
-        // Chance of its own: what happens does not hang on how it is sent.
-        let mut rng = Rng::with_seed(!options.seed);
+        // Chance of its own for each: what happens, and when, does not hang on how it is sent.
+        let mut times = Rng::with_seed(options.seed);
+        let mut network = Rng::with_seed(!options.seed);
         let mut now = options.beginning;
         let mut long_gone = options.beginning;
         let mut placed = Vec::with_capacity(options.events);
         for place in 0..options.events {
-            now = now.plus(Duration::from_millis(rng.u64(1..5_000)));
-            let memory = if rng.f64() < options.old {
+            let memory = if network.f64() < options.old {
                 long_gone = long_gone.minus(Duration::from_secs(60));
-                platform.remembers(long_gone)
+                platform.remembers(long_gone, &mut network)
             } else {
                 None
             };
-            let event = memory.unwrap_or_else(|| platform.happens(now));
-            let delay = if rng.f64() < options.shuffle { rng.usize(1..FARTHEST) } else { 0 };
+            let event = memory.unwrap_or_else(|| {
+                now = now.plus(Duration::from_millis(times.u64(1..5_000)));
+                platform.happens(now)
+            });
+            let delay = if network.f64() < options.shuffle { network.usize(1..FARTHEST) } else { 0 };
             placed.push((place + delay, Delivery { event: event.clone(), repeated: false }));
-            if rng.f64() < options.duplicates {
-                let later = place + delay + rng.usize(..FARTHEST);
+            if network.f64() < options.duplicates {
+                let later = place + delay + network.usize(..FARTHEST);
                 placed.push((later, Delivery { event, repeated: true }));
             }
         }
