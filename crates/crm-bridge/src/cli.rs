@@ -22,6 +22,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start everything in one process (the same as no command)
     Run,
+    /// Everything in one process, with a simulated trading platform; in a folder of its own, `demo` under the data folder
+    Demo(DemoArgs),
     /// Sign, send and diagnose webhooks
     #[command(subcommand)]
     Webhook(WebhookCommand),
@@ -35,6 +37,14 @@ pub(crate) enum Command {
     Staff(StaffCommand),
     /// Ask a program whether it is ready; exit code 1 when it is not
     Health(HealthArgs),
+}
+
+/// `crm-bridge demo`
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Events a second
+    #[arg(long, default_value_t = 2)]
+    pub(crate) rate: u8,
 }
 
 /// `crm-bridge health`

@@ -12,6 +12,7 @@ use http_kit::config::Environment;
 use http_kit::server::{Shutdown, stop_signal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::check;
 use crate::cli::{CallArgs, Cli, Command, RunArgs, SendArgs, ServeArgs};
@@ -137,6 +138,8 @@ pub async fn live(
 ) -> Tally {
     let mut pace = Pace::of(if rate > 0.0 { rate } else { 1.0 });
     let mut last = clock.now();
+    // Given up when this ends.
+    let mut visits = JoinSet::new();
     for number in 1_u64.. {
         tokio::select! {
             () = pace.next() => {}
@@ -145,20 +148,19 @@ pub async fn live(
         // The platform writes milliseconds, and no two statements are of one time.
         last = clock.now().max(last.plus(Duration::from_millis(1)));
         sending.send(platform.happens(last).body).await;
-        if number % EVENTS_A_VISIT == 0 {
-            tokio::select! {
-                () = asked(&crm, &platform) => {}
-                () = stopping.requested() => break,
-            }
+        // One visit at a time: events do not wait for it.
+        while visits.try_join_next().is_some() {}
+        let due = number % EVENTS_A_VISIT == 0 && visits.is_empty();
+        if let (true, Some(client)) = (due, platform.expectation().clients.values().next_back()) {
+            visits.spawn(ask(crm.clone(), client.email().to_owned()));
         }
     }
     sending.end().await
 }
 
 /// A visit about one of the clients.
-async fn asked(crm: &ServiceApi, platform: &Platform) {
-    let Some(client) = platform.expectation().clients.values().next_back() else { return };
-    match visit(crm, client.email()).await {
+async fn ask(crm: ServiceApi, email: String) {
+    match visit(&crm, &email).await {
         Ok(calls) => tracing::info!(?calls, "asked the CRM about a client"),
         Err(error) => tracing::warn!(%error, "asked the CRM about a client"),
     }
