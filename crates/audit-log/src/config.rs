@@ -19,6 +19,8 @@ pub struct Config {
     pub internal: KeyRing,
     /// What signs staff JWTs.
     pub staff: KeyRing,
+    /// Where it is asked what staff may do now.
+    pub sso_issuer_url: String,
 }
 
 impl Config {
@@ -33,6 +35,7 @@ impl Config {
             .required("DATABASE_URL")?
             .parse()
             .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
-        Ok(Self { listen: environment.listen(ADDRESS)?, database, internal, staff })
+        let sso_issuer_url = environment.required("SSO_ISSUER_URL")?;
+        Ok(Self { listen: environment.listen(ADDRESS)?, database, internal, staff, sso_issuer_url })
     }
 }

@@ -2,11 +2,14 @@
 
 use auth::jwt::Verifier;
 use contract::clock::Clock;
+use contract::internal::SSO_ISSUER;
 use db::{BatchOptions, BatchWriter, Database, Options};
+use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
 use http_kit::service::Service;
+use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Wake};
 
 use crate::config::Config;
@@ -34,7 +37,9 @@ pub(crate) struct State {
 /// Puts the service together: what it shares, its routes, its jobs. Nothing is listened on and nothing connected to yet.
 pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
     let Seams { clock, random } = seams.clone();
-    let Config { database, internal, staff, .. } = config;
+    let Config { database, internal, staff, sso_issuer_url, .. } = config;
+    let tokens = InternalTokens::new(NAME, SSO_ISSUER, internal.clone(), clock.clone());
+    let sso_issuer = InternalClient::new("SSO_ISSUER_URL", &sso_issuer_url, tokens)?;
     let database = Database::open(database, SCHEMA, &Options::default())?;
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "audit-log.outbox", &wake)?.recorder();
@@ -47,7 +52,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         service: NAME,
         credentials: Credentials {
             service: None,
-            staff: Some(Verifier::new(staff)),
+            staff: Some(StaffGate::remote(Verifier::new(staff), sso_issuer)),
             internal: Some(internal.clone()),
         },
         recorder,

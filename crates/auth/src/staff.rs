@@ -51,6 +51,10 @@ pub struct StaffClaims {
     pub email: Option<String>,
     /// The roles granted, each once; none is no error here.
     pub roles: Vec<Role>,
+    /// `sid`: the log-in that the token belongs to.
+    pub session: Option<String>,
+    /// `iat` in whole seconds; anything else says nothing.
+    pub issued_at: Option<i64>,
 }
 
 /// Verifies a staff JWT.
@@ -69,7 +73,18 @@ pub fn verify(verifier: &Verifier, token: &str, now: Timestamp) -> Result<StaffC
         _ => claims.text("sub").map(str::to_owned),
     };
     let sub = sub.or_else(|| email.clone()).ok_or(JwtError::Claims)?;
-    Ok(StaffClaims { sub, email, roles: roles(&claims) })
+    let session = claims.text("sid").map(str::to_owned);
+    let issued_at = claims.get("iat").and_then(Value::as_i64);
+    Ok(StaffClaims { sub, email, roles: roles(&claims), session, issued_at })
+}
+
+/// What both a token and the staff table grant: a token can only lower what the table says. Admin contains every role.
+#[must_use]
+pub fn granted(token: &[Role], table: Role) -> Vec<Role> {
+    if token.contains(&Role::Admin) {
+        return vec![table];
+    }
+    token.iter().copied().filter(|role| table == Role::Admin || table == *role).collect()
 }
 
 /// `role` as one string, `roles` as strings in an array. Anything else grants nothing.

@@ -7,7 +7,8 @@ use crate::audit::Sealed;
 use crate::clock::Timestamp;
 use crate::email::EmailKey;
 use crate::events::Event;
-use crate::ids::EventId;
+use crate::ids::{ClientRef, EventId, TokenId};
+use crate::resources::ClientStatus;
 
 /// The gateway's name, as internal tokens, audit entries and logs have it.
 pub const GATEWAY: &str = "gateway";
@@ -26,6 +27,14 @@ pub const DASHBOARD: &str = "dashboard";
 pub const APPLY_EVENTS: &str = "/internal/events/apply";
 /// Where webhook-ingest takes an [`AwaitClient`].
 pub const AWAIT_CLIENT: &str = "/internal/events/await";
+/// Where webhook-ingest takes a [`ReadEvent`], and answers an [`EventStatus`](crate::resources::EventStatus).
+pub const READ_EVENT: &str = "/internal/events/read";
+/// Where service-api takes a [`FindClients`].
+pub const FIND_CLIENTS: &str = "/internal/clients/find";
+/// Where service-api takes [`RecordImpersonations`].
+pub const RECORD_IMPERSONATIONS: &str = "/internal/clients/activities";
+/// Where sso-issuer takes a [`CheckStaff`].
+pub const CHECK_STAFF: &str = "/internal/staff/check";
 /// Where audit-log takes [`AppendEntries`].
 pub const APPEND_ENTRIES: &str = "/internal/entries";
 
@@ -71,7 +80,7 @@ pub struct ApplyVerdict {
     pub event_id: EventId,
     /// What became of it.
     pub result: ApplyResult,
-    /// Why, for `refused` and `failed`: a stable word.
+    /// Why, for `refused`, `conflict` and `failed`: a stable word.
     pub reason: Option<String>,
 }
 
@@ -87,6 +96,8 @@ pub enum ApplyResult {
     AlreadyApplied,
     /// The event itself can't be applied: it is dead-lettered.
     Refused,
+    /// It contradicts what is on record: kept beside it, in no total, until staff decide.
+    Conflict,
     /// Trouble of ours: try again.
     Failed,
 }
@@ -107,6 +118,148 @@ pub struct AwaitClient {
 pub struct AwaitedClient {
     /// True if such an event was still unapplied when the time was up.
     pub pending: bool,
+}
+
+/// `POST` [`READ_EVENT`] of webhook-ingest: what became of this event. An unknown one is the problem `event_not_found`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadEvent {
+    /// Which event.
+    pub event_id: EventId,
+}
+
+/// `POST` [`FIND_CLIENTS`] of service-api: who has this id. Only sso-issuer asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindClients {
+    /// Our `cl_` id, or the platform's clientId.
+    pub id: String,
+}
+
+/// The answer to [`FindClients`]: nobody, one, or the clients of several sources who have the same clientId.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundClients {
+    /// The live clients with this id, by source.
+    pub matches: Vec<FoundClient>,
+}
+
+/// One client, as far as an impersonation has to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FoundClient {
+    /// Our id.
+    pub id: ClientRef,
+    /// The platform's id.
+    pub client_id: Option<String>,
+    /// The webhook source.
+    pub source: String,
+    /// The address, byte for byte as the platform last sent it.
+    pub email: Option<String>,
+    /// How the client stands.
+    pub status: ClientStatus,
+}
+
+/// `POST` [`RECORD_IMPERSONATIONS`] of service-api: tokens that were made, to stand among the activities of their clients. Only
+/// sso-issuer sends them. A token that came before is passed over, so they can be sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordImpersonations {
+    /// The tokens.
+    pub activities: Vec<Impersonation>,
+}
+
+/// One token that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Impersonation {
+    /// The token's `jti`; the activity has the same UUID.
+    pub token_id: TokenId,
+    /// Whom it is for.
+    pub client: ClientRef,
+    /// Who took it: our `st_` id, or the `sub` of one of another part of the CRM.
+    pub staff_id: String,
+    /// The address that the token names.
+    pub staff_email: Option<String>,
+    /// Why, as the caller said.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The answer to [`RecordImpersonations`]: all of them are durable now.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedImpersonations {
+    /// How many were new.
+    pub recorded: u64,
+}
+
+/// `POST` [`CHECK_STAFF`] of sso-issuer: what may the bearer of a staff JWT do now? Whoever asks has verified the JWT; these are its
+/// claims.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckStaff {
+    /// Who it says its bearer is.
+    pub sub: String,
+    /// The address it gives.
+    pub email: Option<String>,
+    /// The roles it grants, by their words.
+    pub roles: Vec<String>,
+    /// The log-in it belongs to.
+    pub session: Option<String>,
+    /// When it was made, in seconds since 1970.
+    pub issued_at: Option<i64>,
+}
+
+/// The answer to [`CheckStaff`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum StaffVerdict {
+    /// Somebody who may be here, if only with no role.
+    Known(CheckedStaff),
+    /// Nobody who may be here.
+    Refused {
+        /// Why: for the audit trail, never for the caller.
+        reason: StaffRefusal,
+    },
+}
+
+/// Who the bearer is, and what counts now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckedStaff {
+    /// Our `st_` id, or the `sub` of somebody whom only another part of the CRM knows.
+    pub id: String,
+    /// The address: ours where the staff table knows the person, else the JWT's.
+    pub email: Option<String>,
+    /// The words of the roles that both the JWT and the staff table grant.
+    pub roles: Vec<String>,
+    /// True for somebody whom our staff table does not know.
+    pub external: bool,
+}
+
+/// Why a valid staff JWT is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StaffRefusal {
+    /// The staff table does not know the person, and must.
+    #[serde(rename = "staff_unknown")]
+    Unknown,
+    /// The person is disabled.
+    #[serde(rename = "staff_disabled")]
+    Disabled,
+    /// The log-in has ended, or the JWT is from before a log-out everywhere.
+    #[serde(rename = "session_ended")]
+    SessionEnded,
+}
+
+impl StaffRefusal {
+    /// The word in audit entries and between services.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "staff_unknown",
+            Self::Disabled => "staff_disabled",
+            Self::SessionEnded => "session_ended",
+        }
+    }
 }
 
 /// `POST` [`APPEND_ENTRIES`] of audit-log.

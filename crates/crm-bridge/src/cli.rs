@@ -1,5 +1,7 @@
 //! The command line as data: what can be said, and nothing of what it does.
 
+pub(crate) mod events;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,6 +29,9 @@ pub(crate) enum Command {
     /// Sign, send and diagnose webhooks
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// List, show and replay webhook events
+    #[command(subcommand)]
+    Events(events::EventsCommand),
     /// Make and check secrets
     #[command(subcommand)]
     Secrets(SecretsCommand),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use auth::staff::{Role, StaffClaims};
+use auth::staff::Role;
 use contract::problems::Code;
 
 use crate::audit::RequestAudit;
@@ -15,6 +15,7 @@ use crate::context::RequestContext;
 use crate::dispatch::Admitted;
 use crate::problem::Failure;
 use crate::routes::Access;
+use crate::staff::StaffIdentity;
 
 /// A permission, as a type.
 pub trait Scope: 'static {
@@ -123,8 +124,8 @@ pub enum Identity {
     Unknown,
     /// The name of the service API's credential.
     Credential(String),
-    /// The claims of a verified staff JWT.
-    Staff(StaffClaims),
+    /// A member of staff, with what counts now.
+    Staff(StaffIdentity),
     /// The `iss` of a verified internal token.
     Internal(String),
 }
@@ -154,6 +155,19 @@ impl<S> Caller<S> {
     /// Who the caller was shown to be.
     pub fn identity(&self) -> &Identity {
         &self.admitted.identity
+    }
+}
+
+impl<R: Roles> Caller<Staff<R>> {
+    /// The member of staff who calls.
+    ///
+    /// # Errors
+    /// `internal_error`: none is ever met, since a route of staff admits nobody else.
+    pub fn staff(&self) -> Result<&StaffIdentity, Failure> {
+        match &self.admitted.identity {
+            Identity::Staff(staff) => Ok(staff),
+            _ => Err(Failure::new(Code::InternalError).caused_by("a staff route admitted somebody else")),
+        }
     }
 }
 

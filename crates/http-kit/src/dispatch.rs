@@ -19,6 +19,7 @@ use crate::context::RequestContext;
 use crate::kit::Shared;
 use crate::problem::Failure;
 use crate::routes::{Access, Route};
+use crate::staff::Refused;
 
 /// Puts a handler behind a route's gate.
 pub(crate) type Register = Arc<dyn Fn(Arc<Route>) -> actix_web::Route + Send + Sync>;
@@ -76,7 +77,7 @@ where
     H::Output: Responder + 'static,
     Args: CallerFirst,
 {
-    let (mut payload, deadline) = match admit(&route, &request, payload) {
+    let (mut payload, deadline) = match admit(&route, &request, payload).await {
         Ok(admitted) => admitted,
         Err(failure) => return HttpResponse::from_error(failure),
     };
@@ -89,7 +90,7 @@ where
 }
 
 /// Identifies, permits, and limits the body; what was found out stands in the request's extensions.
-fn admit(
+async fn admit(
     route: &Arc<Route>,
     request: &HttpRequest,
     payload: Payload,
@@ -100,7 +101,7 @@ fn admit(
     tracing::Span::current().record("route", route.path());
     arrived.audit.matched(route);
 
-    let identity = identify(route.access(), shared, &arrived, request)?;
+    let identity = identify(route.access(), shared, &arrived, request).await?;
     arrived.audit.identified(&identity);
     permit(route.access(), &identity)?;
     let Arrived { context, audit, address, .. } = arrived;
@@ -108,7 +109,7 @@ fn admit(
     Ok((body::limit(request, payload, route.payload_limit())?, shared.body_deadline))
 }
 
-fn identify(
+async fn identify(
     access: Access,
     shared: &Shared,
     arrived: &Arrived,
@@ -123,11 +124,13 @@ fn identify(
             Ok(Identity::Credential(name.to_string()))
         }
         Access::Staff(_) => {
-            let verifier = credentials.staff.as_ref().ok_or_else(no_key)?;
+            let gate = credentials.staff.as_ref().ok_or_else(no_key)?;
             let token = auth::bearer::token(authorization(request)?).map_err(refused_bearer)?;
-            let claims = auth::staff::verify(verifier, token, shared.kit.clock.now())
-                .map_err(|_| Failure::new(Code::CredentialsInvalid))?;
-            Ok(Identity::Staff(claims))
+            let admitted = gate.admit(token, shared.kit.clock.now(), &arrived.context).await;
+            if let Err(Refused::Bearer(claims, reason)) = &admitted {
+                arrived.audit.refused_staff(&claims.sub, *reason);
+            }
+            Ok(Identity::Staff(admitted?))
         }
         Access::Internal => match &arrived.issuer {
             Ok(issuer) => Ok(Identity::Internal(issuer.clone())),
@@ -139,8 +142,8 @@ fn identify(
 
 fn permit(access: Access, identity: &Identity) -> Result<(), Failure> {
     let allowed = match (access, identity) {
-        (Access::Staff(roles), Identity::Staff(claims)) => {
-            claims.roles.iter().any(|role: &Role| roles.contains(role))
+        (Access::Staff(roles), Identity::Staff(staff)) => {
+            staff.roles.iter().any(|role: &Role| roles.contains(role))
         }
         (Access::Staff(_), _) => false,
         _ => true,

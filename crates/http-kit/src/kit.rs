@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use auth::bearer::BearerTokens;
-use auth::jwt::Verifier;
 use auth::keyring::KeyRing;
 use auth::random::Random;
 use contract::clock::Clock;
@@ -14,6 +13,7 @@ use contract::clock::Clock;
 use crate::audit::{Recorder, Refusals};
 use crate::headers::HeaderLimits;
 use crate::health::Readiness;
+use crate::staff::StaffGate;
 
 /// Where a service takes time and chance from: the seams by which tests turn it.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ impl Seams {
 pub struct Credentials {
     /// Bearer tokens of the service API.
     pub service: Option<BearerTokens>,
-    /// The key of staff JWTs.
-    pub staff: Option<Verifier>,
+    /// JWTs of staff, and who may still do what.
+    pub staff: Option<StaffGate>,
     /// The key of internal tokens. The gateway has none here: what claims to be internal from outside counts for nothing.
     pub internal: Option<KeyRing>,
 }

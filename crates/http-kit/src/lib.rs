@@ -22,4 +22,5 @@ pub mod problem;
 pub mod routes;
 pub mod server;
 pub mod service;
+pub mod staff;
 mod translate;

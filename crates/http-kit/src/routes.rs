@@ -54,6 +54,7 @@ pub struct Route {
     access: Access,
     audit: Audit,
     payload_limit: usize,
+    durable_for_all: bool,
     register: Register,
 }
 
@@ -139,13 +140,29 @@ impl Route {
         Args: CallerFirst,
     {
         let register = dispatch::register::<H, Args>(handler);
-        Self { method, path, access: Args::ACCESS, audit, payload_limit: DEFAULT_PAYLOAD_LIMIT, register }
+        Self {
+            method,
+            path,
+            access: Args::ACCESS,
+            audit,
+            payload_limit: DEFAULT_PAYLOAD_LIMIT,
+            durable_for_all: false,
+            register,
+        }
     }
 
     /// Sets the largest request body, in bytes; over it the answer is 413, before the body is read where its length is stated.
     #[must_use]
     pub fn with_payload_limit(mut self, bytes: usize) -> Self {
         self.payload_limit = bytes;
+        self
+    }
+
+    /// Gives every refusal an entry of its own that is durable before the answer, even where nobody knows the caller: for log-ins and
+    /// impersonations, which are never just counted.
+    #[must_use]
+    pub fn durable_for_all(mut self) -> Self {
+        self.durable_for_all = true;
         self
     }
 
@@ -172,6 +189,10 @@ impl Route {
     /// The largest request body, in bytes.
     pub(crate) fn payload_limit(&self) -> usize {
         self.payload_limit
+    }
+
+    pub(crate) fn is_durable_for_all(&self) -> bool {
+        self.durable_for_all
     }
 
     pub(crate) fn register(&self) -> &Register {

@@ -1,6 +1,7 @@
 //! The settings of service-api: the only place in it that reads the environment.
 
 use auth::keyring::KeyRing;
+use contract::kyc::KycWords;
 use db::DatabaseUrl;
 use http_kit::config::{ConfigError, Environment};
 use http_kit::server::Listen;
@@ -15,14 +16,20 @@ pub struct Config {
     pub listen: Listen,
     /// Its own database.
     pub database: DatabaseUrl,
-    /// What signs calls between our services.
+    /// What signs calls between our services, and this service's cursors.
     pub internal: KeyRing,
+    /// What signs staff JWTs.
+    pub staff: KeyRing,
     /// What platforms show.
     pub token: KeyRing,
     /// Where events come from, and where it is asked whether one is still to come.
     pub webhook_ingest_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
+    /// Where it is asked what staff may do now.
+    pub sso_issuer_url: String,
+    /// What words of platforms mean.
+    pub kyc_words: KycWords,
 }
 
 impl Config {
@@ -39,9 +46,12 @@ impl Config {
             listen: environment.listen(ADDRESS)?,
             database,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
+            staff: environment.required_key_ring("JWT_SECRET")?,
             token: environment.required_key_ring("SERVICE_API_TOKEN")?,
             webhook_ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
+            sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
+            kyc_words: environment.kyc_words()?,
         })
     }
 }

@@ -2,17 +2,22 @@
 //! here is a copy of what the database says.
 
 use auth::bearer::BearerTokens;
-use contract::internal::{AUDIT_LOG, WEBHOOK_INGEST};
+use auth::jwt::Verifier;
+use contract::internal::{AUDIT_LOG, SSO_ISSUER, WEBHOOK_INGEST};
+use contract::kyc::KycWords;
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
+use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
 use http_kit::service::Service;
+use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::jobs::idempotency_keys::Purge;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
 /// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are.
@@ -26,6 +31,10 @@ pub(crate) struct State {
     pub(crate) ingest: InternalClient,
     /// Told after commits that hold audit entries.
     pub(crate) wake: Wake,
+    /// Pages' ends.
+    pub(crate) cursors: Cursors,
+    /// What words of platforms mean.
+    pub(crate) kyc_words: KycWords,
     /// Time and chance.
     pub(crate) seams: Seams,
 }
@@ -43,6 +52,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     };
     let ingest = client("WEBHOOK_INGEST_URL", &config.webhook_ingest_url, WEBHOOK_INGEST)?;
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
+    let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
+    let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "service-api.outbox", &wake)?.recorder();
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
@@ -52,7 +63,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         service: NAME,
         credentials: Credentials {
             service: Some(BearerTokens::new(vec![(PLATFORM.to_owned(), config.token)])),
-            staff: None,
+            staff: Some(staff),
             internal: Some(config.internal.clone()),
         },
         recorder,
@@ -61,8 +72,17 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         clock,
         random,
     };
-    let state = State { database, ingest, wake, seams };
+    let purge = Purge { database: database.clone(), clock: seams.clock.clone() };
+    let state = State {
+        database,
+        ingest,
+        wake,
+        cursors: Cursors::new(config.internal, "crm-bridge service-api lists"),
+        kyc_words: config.kyc_words,
+        seams,
+    };
     Ok(Service::new(kit, &routes::table())
         .with_state(state)
-        .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
+        .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown))
+        .with_job("idempotency-keys", |shutdown| purge.run(shutdown)))
 }

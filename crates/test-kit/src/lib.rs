@@ -6,4 +6,5 @@ pub mod credentials;
 pub mod database;
 pub mod migrations;
 pub mod ports;
+pub mod staff;
 pub mod waiting;

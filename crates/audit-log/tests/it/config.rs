@@ -10,6 +10,7 @@ fn settings() -> Vec<(&'static str, &'static str)> {
         ("DATABASE_URL", "sqlite:data/audit_log.db"),
         ("INTERNAL_SECRET", INTERNAL_SECRET),
         ("JWT_SECRET", JWT_SECRET),
+        ("SSO_ISSUER_URL", "http://127.0.0.1:8084"),
     ]
 }
 
@@ -24,7 +25,7 @@ fn what_is_needed_is_named() {
     let config = Config::from_environment(&whole).expect("good settings");
     assert_eq!(config.listen.address, "127.0.0.1:8083");
     assert_eq!(config.database.to_string(), "sqlite:data/audit_log.db");
-    for name in ["DATABASE_URL", "INTERNAL_SECRET", "JWT_SECRET"] {
+    for name in ["DATABASE_URL", "INTERNAL_SECRET", "JWT_SECRET", "SSO_ISSUER_URL"] {
         assert_eq!(refusal((name, "")), format!("{name} is not set"));
     }
 }

@@ -125,7 +125,7 @@ async fn a_service_without_its_schema_is_not_ready() {
     for database in both() {
         // The schema itself is there, empty.
         drop(database.open(audit_log::SCHEMA));
-        let world = World::start_unmigrated(&database);
+        let world = World::start_unmigrated(&database).await;
         let unready = problem(world.get("/readyz").await, 503, "unavailable").await;
         assert_eq!(unready["detail"], "not ready: database");
         assert_eq!(world.get("/livez").await.status(), 200);
@@ -187,10 +187,10 @@ async fn a_replica_stops_when_told_to_and_loses_nothing() {
         let entries = sealed(3);
         world.appends(&entries, [3, 0, 0]).await;
         world.own_entries("action=entries.read", |entries| !entries.is_empty()).await;
-        let World { running, http } = world;
+        let World { running, http, .. } = world;
         drop(http);
         running.stop().await.expect("a clean stop");
-        let world = World::start_unmigrated(&database);
+        let world = World::start_unmigrated(&database).await;
         assert_eq!(world.ids("").await.len(), 3);
     }
 }

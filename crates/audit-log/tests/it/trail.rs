@@ -27,7 +27,7 @@ async fn a_read_is_recorded_with_what_was_asked() {
         assert_eq!(read["actor"], json!({ "type": "staff", "id": "stf_1" }));
         let details = json!({
             "category": "service_api", "actor": "ann@example.com", "text": "Ann Smith", "from": "2025-01-01T00:00:00.000000Z",
-            "to": "2026-01-01T00:00:00.000000Z", "returned": 0,
+            "to": "2026-01-01T00:00:00.000000Z", "returned": 0, "external": true,
         });
         assert_eq!(read["details"], details);
         let id = read["id"].as_str().expect("an id");

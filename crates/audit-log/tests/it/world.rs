@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use test_kit::credentials::{internal_token, ring, staff_token};
 use test_kit::database::TestDatabase;
 use test_kit::waiting::PATIENCE;
+use wiremock::MockServer;
 
 pub(crate) const INTERNAL_SECRET: &str = "placeholder-internal-secret-0123456789abc";
 pub(crate) const JWT_SECRET: &str = "placeholder-jwt-secret-0123456789abcdefgh";
@@ -28,28 +29,32 @@ pub(crate) fn long_ago() -> Timestamp {
 pub(crate) struct World {
     pub(crate) running: Running,
     pub(crate) http: Client,
+    /// Knows nobody, and takes everybody at the word of their JWT.
+    _sso_issuer: MockServer,
 }
 
 impl World {
     /// A replica on a database, migrated first.
     pub(crate) async fn start(database: &TestDatabase) -> Self {
         MIGRATIONS.run(&database.open(SCHEMA)).await.expect("migrates");
-        Self::start_unmigrated(database)
+        Self::start_unmigrated(database).await
     }
 
     /// A replica on a database as it is.
-    pub(crate) fn start_unmigrated(database: &TestDatabase) -> Self {
+    pub(crate) async fn start_unmigrated(database: &TestDatabase) -> Self {
+        let sso_issuer = test_kit::staff::accepting().await;
         let config = Config {
             listen: Listen::on("127.0.0.1:0"),
             database: database.url(SCHEMA),
             internal: ring(INTERNAL_SECRET),
             staff: ring(JWT_SECRET),
+            sso_issuer_url: sso_issuer.uri(),
         };
         let running = audit_log::start(config, Seams::system()).expect("starts");
         // An error means that this process has a provider already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client");
-        Self { running, http }
+        Self { running, http, _sso_issuer: sso_issuer }
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

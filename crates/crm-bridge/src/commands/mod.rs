@@ -2,6 +2,7 @@
 //! everything else goes to standard error. Exit codes: 0 done, 1 the answer is no, 2 it could not be done.
 
 mod demo;
+mod events;
 mod health;
 mod migrate;
 mod secrets;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         None | Some(Command::Run) => all_in_one::run(&cli.data_dir),
         Some(Command::Demo(arguments)) => demo::run(&cli.data_dir, &arguments),
         Some(Command::Webhook(command)) => webhook::run(&cli.data_dir, command),
+        Some(Command::Events(command)) => events::run(&cli.data_dir, command),
         Some(Command::Secrets(command)) => secrets::run(&cli.data_dir, command),
         Some(Command::Migrate(arguments)) => migrate::run(&cli.data_dir, &arguments),
         Some(Command::Health(arguments)) => health::run(&arguments),

@@ -12,6 +12,7 @@ use auth::random::Random;
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value};
 use contract::clock::Clock;
 use contract::ids::{EntryId, RequestId};
+use contract::internal::StaffRefusal;
 use contract::problems::Code;
 
 use crate::caller::Identity;
@@ -87,6 +88,7 @@ impl RequestAudit {
             draft.entry.category = category;
             draft.entry.action = action.to_owned();
         }
+        draft.known |= route.is_durable_for_all();
         draft.route = Some(Arc::clone(route));
     }
 
@@ -95,11 +97,12 @@ impl RequestAudit {
         let (kind, id) = match identity {
             Identity::Unknown => return,
             Identity::Credential(name) | Identity::Internal(name) => (ActorKind::Service, Text::open(name)),
-            // A staff id is ours; where another part of the CRM puts an address there, it is a person's.
-            Identity::Staff(claims) if claims.sub.contains('@') => {
-                (ActorKind::Staff, Text::personal(&claims.sub))
+            Identity::Staff(staff) => {
+                if staff.external {
+                    self.add_detail("external", true);
+                }
+                (ActorKind::Staff, staff_text(&staff.id))
             }
-            Identity::Staff(claims) => (ActorKind::Staff, Text::open(&claims.sub)),
         };
         self.identify(Actor { kind, id: Some(id) });
     }
@@ -115,6 +118,12 @@ impl RequestAudit {
     /// Names a caller that was only claimed, such as the source whose signature does not fit. The caller stays unknown.
     pub fn claim(&self, actor: Actor) {
         self.0.borrow_mut().entry.actor = actor;
+    }
+
+    /// The bearer of a valid staff JWT is refused: the trail says who, and why.
+    pub(crate) fn refused_staff(&self, sub: &str, reason: StaffRefusal) {
+        self.identify(Actor { kind: ActorKind::Staff, id: Some(staff_text(sub)) });
+        self.add_detail("refusal", Text::open(reason.as_str()));
     }
 
     /// Says what the request is about.
@@ -164,4 +173,9 @@ impl RequestAudit {
         let entry = Entry { outcome, reason, ..draft.entry.clone() };
         if durable { Due::Durable(entry) } else { Due::Counted { entry, whole: draft.whole } }
     }
+}
+
+/// A staff id is ours; where another part of the CRM puts an address there, it is a person's.
+fn staff_text(id: &str) -> Text {
+    if id.contains('@') { Text::personal(id) } else { Text::open(id) }
 }

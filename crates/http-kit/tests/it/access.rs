@@ -119,6 +119,42 @@ async fn a_staff_token_lives_to_its_exp_and_not_a_second_longer() {
     get(address, "/staff/trail").await.problem(401, "credentials_missing");
 }
 
+/// What `/staff/trail` says to a token of `sub` with the role auditor.
+async fn as_auditor(world: &World, sub: &str) -> crate::wire::Answer {
+    let mut claims = claims(&json!("auditor"));
+    claims["sub"] = json!(sub);
+    send(world.running.address(), "GET", "/staff/trail", &[("Authorization", &staff_bearer(&claims))], b"")
+        .await
+}
+
+#[actix_web::test]
+async fn the_staff_table_has_the_last_word_and_its_silence_admits_nobody() {
+    let world = World::start();
+    assert_eq!(as_auditor(&world, "stf_1").await.status, 200);
+    as_auditor(&world, "stf_known").await.problem(403, "permission_denied");
+    let refused = as_auditor(&world, "stf_disabled").await;
+    assert!(refused.header("www-authenticate").is_some());
+    let problem = refused.problem(401, "credentials_invalid");
+    assert!(!problem.to_string().contains("disabled"), "{problem}");
+    let away = as_auditor(&world, "stf_trouble").await;
+    assert_eq!(away.header("retry-after"), Some("1"));
+    let problem = away.problem(503, "unavailable");
+    assert!(!problem.to_string().contains("secret cause"), "{problem}");
+
+    let entries = world.trail.adding_up_to(4).await;
+    let of = |outcome: &str, code: &str| {
+        let found = entries.iter().find(|entry| entry["outcome"] == outcome && entry["reason"] == code);
+        found.unwrap_or_else(|| panic!("no {outcome} {code} among {entries:?}")).clone()
+    };
+    let disabled = of("refused", "credentials_invalid");
+    assert_eq!(disabled["actor"], json!({ "kind": "staff", "id": "stf_disabled" }));
+    assert_eq!(disabled["details"], json!({ "refusal": "staff_disabled" }));
+    assert_eq!(of("refused", "permission_denied")["actor"]["id"], "stf_known");
+    assert_eq!(of("failed", "unavailable")["actor"]["kind"], "anonymous");
+    let admitted = entries.iter().find(|entry| entry["outcome"] == "success").expect("an entry");
+    assert_eq!(admitted["details"], json!({ "external": true }));
+}
+
 async fn echo(world: &World, headers: &[(&str, &str)]) -> crate::wire::Answer {
     send(world.running.address(), "POST", "/internal/echo", headers, b"{}").await
 }

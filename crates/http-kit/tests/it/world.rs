@@ -12,10 +12,12 @@ use auth::random::Random;
 use auth::staff::Role;
 use contract::audit::{Actor, ActorKind, Category, Sealed, Text};
 use contract::clock::{Clock, ManualClock, Timestamp};
+use contract::internal::{CheckStaff, CheckedStaff, StaffRefusal, StaffVerdict};
 use contract::problems::Code;
 use futures_util::StreamExt as _;
 use http_kit::audit::{RecordError, Recorder};
 use http_kit::caller::{Anyone, AuditorOrAdmin, Caller, Internal, Roles, Service, Staff, Webhook};
+use http_kit::context::RequestContext;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit};
@@ -23,6 +25,7 @@ use http_kit::problem::Failure;
 use http_kit::routes::{Audit, Route, RouteTable};
 use http_kit::server::Listen;
 use http_kit::service::{Running, Service as Bundle, StartError};
+use http_kit::staff::StaffGate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use test_kit::credentials::{ring, signed};
@@ -297,12 +300,29 @@ fn kit(clock: Clock, trail: &Trail, readiness: Readiness) -> Kit {
         random: Random::system(),
         credentials: Credentials {
             service: Some(BearerTokens::new(vec![("service-api".to_owned(), ring(TOKEN))])),
-            staff: Some(Verifier::new(ring(JWT_SECRET))),
+            staff: Some(StaffGate::new(Verifier::new(ring(JWT_SECRET)), check_staff)),
             internal: Some(ring(INTERNAL_SECRET)),
         },
         recorder: trail.recorder(),
         readiness,
         header_limits: HeaderLimits::EDGE,
+    }
+}
+
+/// A staff table that knows `stf_known` as a supporter and nobody called `stf_disabled`, is out of order for `stf_trouble`, and
+/// lets the token decide about everybody else.
+async fn check_staff(_: RequestContext, asked: CheckStaff) -> Result<StaffVerdict, &'static str> {
+    let CheckStaff { sub: id, email, roles, .. } = asked;
+    match id.as_str() {
+        "stf_trouble" => Err("secret cause"),
+        "stf_disabled" => Ok(StaffVerdict::Refused { reason: StaffRefusal::Disabled }),
+        "stf_known" => Ok(StaffVerdict::Known(CheckedStaff {
+            id,
+            email,
+            roles: vec!["support".to_owned()],
+            external: false,
+        })),
+        _ => Ok(StaffVerdict::Known(CheckedStaff { id, email, roles, external: true })),
     }
 }
 

@@ -1,14 +1,17 @@
 //! Settings: what is read, and that a bad one is named without its value.
 
+use contract::kyc::KycStatus;
 use http_kit::config::Environment;
 use webhook_ingest::Config;
 
-const WHOLE: [(&str, &str); 5] = [
+const WHOLE: [(&str, &str); 7] = [
     ("DATABASE_URL", "sqlite:data/webhook_ingest.db"),
     ("WEBHOOK_SECRET", "site-secret-for-tests-only-000000000"),
     ("INTERNAL_SECRET", "internal-secret-for-tests-only-00000"),
     ("SERVICE_API_URL", "http://127.0.0.1:8082"),
     ("AUDIT_LOG_URL", "http://127.0.0.1:8083"),
+    ("JWT_SECRET", "jwt-secret-for-tests-only-000000000"),
+    ("SSO_ISSUER_URL", "http://127.0.0.1:8084"),
 ];
 
 /// The whole settings, with these changes.
@@ -32,7 +35,7 @@ fn each_source_has_its_secret_and_its_former_one() {
     assert!(config.secrets.standard.is_some());
     assert_eq!(
         config.secrets.others.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
-        ["INTERNAL_SECRET", "WEBHOOK_STANDARD_SECRET"]
+        ["JWT_SECRET", "INTERNAL_SECRET", "WEBHOOK_STANDARD_SECRET"]
     );
 }
 
@@ -50,7 +53,9 @@ fn a_bad_setting_is_named_and_its_value_is_not() {
     for (name, value) in [
         ("DATABASE_URL", "mysql://hunter2"),
         ("WEBHOOK_SECRET_SITE", long),
+        ("WEBHOOK_SECRET_EVENTS", long),
         ("WEBHOOK_SECRET_a", long),
+        ("KYC_WORDS", "hunter2=good"),
         ("WEBHOOK_SECRET_", long),
         ("WEBHOOK_STANDARD_SECRET", "whsec_hunter2hunter2hunter2hunter2hunter2!"),
         ("WEBHOOK_SECRET", " hunter2hunter2hunter2hunter2hunter2"),
@@ -60,4 +65,10 @@ fn a_bad_setting_is_named_and_its_value_is_not() {
     }
     let alone = read(&[("WEBHOOK_SECRET_ACME_PREVIOUS", long)]).expect_err("a former value alone");
     assert_eq!(alone, "WEBHOOK_SECRET_ACME is not set");
+}
+
+#[test]
+fn further_kyc_words_are_read() {
+    let config = read(&[("KYC_WORDS", "green=approved")]).expect("good settings");
+    assert_eq!(config.kyc_words.read("green"), Some(KycStatus::Approved));
 }
