@@ -1,6 +1,5 @@
 //! How the service is put together from its settings.
 
-use auth::jwt::Verifier;
 use contract::internal::AUDIT_LOG;
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
@@ -25,11 +24,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake);
     let kit = Kit {
         service: NAME,
-        credentials: Credentials {
-            service: None,
-            staff: Some(Verifier::new(config.staff)),
-            internal: Some(config.internal),
-        },
+        credentials: Credentials { service: None, staff: None, internal: Some(config.internal) },
         recorder,
         readiness: Readiness::new().check("database", move || MIGRATIONS.require_current(&database)),
         header_limits: HeaderLimits::INNER,

@@ -17,9 +17,13 @@ mod configuration;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod jsonwebtoken;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
