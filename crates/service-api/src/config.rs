@@ -2,12 +2,16 @@
 
 use auth::keyring::KeyRing;
 use contract::kyc::KycWords;
+use contract::money::Currency;
 use db::DatabaseUrl;
 use http_kit::config::{ConfigError, Environment};
 use http_kit::server::Listen;
 
 /// Where it listens unless told otherwise.
 const ADDRESS: &str = "127.0.0.1:8082";
+
+/// The currency unless told otherwise.
+const CURRENCY: &str = "USD";
 
 /// What service-api needs to know.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct Config {
     pub sso_issuer_url: String,
     /// What words of platforms mean.
     pub kyc_words: KycWords,
+    /// The currency of transactions of which nobody says it.
+    pub default_currency: Currency,
 }
 
 impl Config {
@@ -42,6 +48,12 @@ impl Config {
         let database = database
             .parse()
             .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+        let default_currency = environment.text("DEFAULT_CURRENCY")?;
+        let default_currency = default_currency
+            .as_deref()
+            .unwrap_or(CURRENCY)
+            .parse()
+            .map_err(|_| ConfigError::invalid("DEFAULT_CURRENCY", "a currency's code, as USD"))?;
         Ok(Self {
             listen: environment.listen(ADDRESS)?,
             database,
@@ -52,6 +64,7 @@ impl Config {
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             kyc_words: environment.kyc_words()?,
+            default_currency,
         })
     }
 }

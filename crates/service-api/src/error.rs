@@ -82,6 +82,8 @@ fn code_of_refusal(refusal: Refusal) -> Code {
         Refusal::Stale => Code::PreconditionFailed,
         Refusal::Closed => Code::ClientClosed,
         Refusal::Provisional => Code::ClientProvisional,
+        Refusal::NoTransaction => Code::TransactionNotFound,
+        Refusal::NotInConflict => Code::TransactionNotInConflict,
         Refusal::KeyReused => Code::IdempotencyKeyReused,
     }
 }

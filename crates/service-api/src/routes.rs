@@ -5,7 +5,7 @@ use contract::internal::{APPLY_EVENTS, FIND_CLIENTS, RECORD_IMPERSONATIONS};
 use http_kit::caller::{ClientReader, KycEditor, NoteWriter, Service, Staff};
 use http_kit::routes::{Audit, Route, RouteTable};
 
-use crate::handlers::{activities, clients, events, kyc, notes};
+use crate::handlers::{accounts, activities, clients, events, kyc, notes, transactions};
 
 /// The largest batch of events, in bytes: more than a full batch of the largest bodies.
 const LARGEST_BATCH: usize = 32 * 1024 * 1024;
@@ -50,6 +50,16 @@ fn platform() -> Vec<Route> {
             audit("activity.list"),
             activities::list_activities::<Service>,
         ),
+        Route::get(
+            "/api/service/clients/{email}/transactions",
+            audit("transaction.list"),
+            transactions::list_transactions::<Service>,
+        ),
+        Route::get(
+            "/api/service/accounts/{email}",
+            audit("account.list"),
+            accounts::list_accounts::<Service>,
+        ),
         Route::get("/api/service/events/{event_id}", audit("event.read"), events::read_event),
     ]
 }
@@ -75,6 +85,21 @@ fn staff() -> Vec<Route> {
             "/api/clients/{id}/activity",
             audit("activity.list"),
             activities::list_activities::<Staff<ClientReader>>,
+        ),
+        Route::get(
+            "/api/clients/{id}/transactions",
+            audit("transaction.list"),
+            transactions::list_transactions::<Staff<ClientReader>>,
+        ),
+        Route::post(
+            "/api/clients/{id}/transactions/{transaction}/accept",
+            audit("transaction.accept"),
+            transactions::accept_transaction,
+        ),
+        Route::get(
+            "/api/clients/{id}/accounts",
+            audit("account.list"),
+            accounts::list_accounts::<Staff<ClientReader>>,
         ),
     ]
 }

@@ -5,6 +5,7 @@ use auth::bearer::BearerTokens;
 use auth::jwt::Verifier;
 use contract::internal::{AUDIT_LOG, SSO_ISSUER, WEBHOOK_INGEST};
 use contract::kyc::KycWords;
+use contract::money::Currency;
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::cursor::Cursors;
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) cursors: Cursors,
     /// What words of platforms mean.
     pub(crate) kyc_words: KycWords,
+    /// The currency where nobody says it.
+    pub(crate) default_currency: Currency,
     /// Time and chance.
     pub(crate) seams: Seams,
 }
@@ -79,6 +82,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         wake,
         cursors: Cursors::new(config.internal, "crm-bridge service-api lists"),
         kyc_words: config.kyc_words,
+        default_currency: config.default_currency,
         seams,
     };
     Ok(Service::new(kit, &routes::table())

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::events::FundType;
 use crate::ids::{EventId, TransactionRef};
-use crate::money::{Amount, Currency};
+use crate::money::{Amount, Currency, Sum};
 
 /// The answer to `GET /clients/:email/transactions`: newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,9 +131,9 @@ pub struct Total {
     /// What kind of money; `null` for transactions that do not say.
     pub fund_type: Option<FundType>,
     /// All that came in.
-    pub deposits: Amount,
+    pub deposits: Sum,
     /// All that went out.
-    pub withdrawals: Amount,
+    pub withdrawals: Sum,
     /// The first less the second.
-    pub net: Amount,
+    pub net: Sum,
 }

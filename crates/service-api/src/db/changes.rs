@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::audit::{Entry, Text, Value};
-use contract::ids::{ActivityId, ClientRef, NoteId};
+use contract::ids::{ActivityId, ClientRef, NoteId, TransactionRef};
 use contract::internal::Impersonation;
 use contract::kyc::KycStatus;
 use contract::resources::{Activity, Actor, ClientRecord, Note};
@@ -12,13 +12,15 @@ use db::{Conn, DbError, DbResult};
 use http_kit::kit::Seams;
 
 use super::idempotency_keys::{self, Used};
-use super::{activities, clients, find, notes};
+use super::{accounts, activities, clients, find, notes, transactions};
+use crate::domain::account::Account;
 use crate::domain::bodies::{KycChange, StatusChange};
 use crate::domain::client::Client;
 use crate::domain::deeds::{self, Deed};
 use crate::domain::idempotency::Keyed;
 use crate::domain::precondition::IfMatch;
 use crate::domain::standing::{Refusal, transition};
+use crate::domain::transaction::{self, Transaction};
 
 /// Who makes a change of whose record, and the entry that tells of it.
 #[derive(Debug, Clone)]
@@ -124,6 +126,36 @@ pub(crate) fn add_note(
     activities::add(conn, &[(client.id, activity)])?;
     change.tell(conn, &[("noteId", &note.note_id.to_string())])?;
     Ok(Ok(Noted::New(note)))
+}
+
+/// Decides a conflict: this transaction of the client stands, what contradicts it is rejected. Answers it with the client's accounts.
+/// Each client who has one of them hears of it.
+pub(crate) fn accept_transaction(
+    conn: &mut Conn,
+    change: &Change,
+    id: TransactionRef,
+) -> Changed<(Transaction, Vec<Account>)> {
+    let (client, _) = change.lock(conn)?;
+    let variants = transactions::variants_locked(conn, id)?;
+    if !variants.iter().any(|one| one.id == id && one.client == client.id) {
+        return Ok(Err(Refusal::NoTransaction));
+    }
+    let at = change.seams.clock.now();
+    let mut variants = variants.into_iter().map(|one| (one.variant, one)).collect();
+    let Some(accepted) = transaction::decide(&mut variants, id, at) else {
+        return Ok(Err(Refusal::NotInConflict));
+    };
+    let variants: Vec<Transaction> = variants.into_values().collect();
+    transactions::save(conn, &variants)?;
+    for of in variants.iter().map(|one| one.client).collect::<BTreeSet<_>>() {
+        // Locked, so that no merge of that record comes between.
+        let Some(hears) = clients::lock(conn, of)? else { continue };
+        let id = ActivityId::new(at, change.seams.random.bytes());
+        let deed = Deed { id, actor: change.actor.clone(), at };
+        activities::add(conn, &[(hears.id, deed.transaction_decided(&accepted, of == client.id))])?;
+    }
+    change.tell(conn, &[("transaction", &id.to_string())])?;
+    Ok(Ok((accepted, accounts::of_client(conn, client.id)?)))
 }
 
 /// Adds tokens that sso-issuer made to the activities of their clients; says how many were new.

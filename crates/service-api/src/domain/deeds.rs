@@ -7,6 +7,7 @@ use contract::resources::{Activity, ActivityType, Actor, ActorKind, ClientStatus
 use serde_json::{Map, Value, json};
 
 use super::client::KycChange;
+use super::transaction::Transaction;
 
 /// Who did something, when, and under which id it is told.
 #[derive(Debug, Clone)]
@@ -45,6 +46,24 @@ impl Deed {
     /// A note was written. What it says stands with the notes alone.
     pub(crate) fn note_added(self, note: &Note) -> Activity {
         self.tell(ActivityType::NoteAdded, "Note added".to_owned(), [("noteId", json!(note.note_id))])
+    }
+
+    /// Staff decided which of contradicting facts of a transaction stand; `own` if those of this client do.
+    pub(crate) fn transaction_decided(self, accepted: &Transaction, own: bool) -> Activity {
+        let kind = accepted.key.kind.as_str();
+        let description = match own {
+            true => format!("Conflict decided: the {kind} of {} stands", accepted.amount),
+            false => format!("Conflict decided: the {kind} is another client's"),
+        };
+        self.tell(
+            ActivityType::TransactionDecided,
+            description,
+            [
+                ("transactionId", json!(accepted.transaction_id)),
+                ("accepted", json!(own.then_some(accepted.id))),
+                ("amount", json!(own.then_some(&accepted.amount))),
+            ],
+        )
     }
 
     fn tell<const N: usize>(

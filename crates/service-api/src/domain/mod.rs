@@ -19,6 +19,7 @@ pub(crate) mod order;
 pub(crate) mod place;
 pub(crate) mod precondition;
 pub(crate) mod standing;
+pub(crate) mod statement;
 pub(crate) mod trail;
 pub(crate) mod transaction;
 

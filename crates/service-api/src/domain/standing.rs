@@ -14,6 +14,12 @@ pub(crate) enum Refusal {
     /// The registration has not come yet.
     #[error("the client is not registered yet")]
     Provisional,
+    /// The client has no such transaction.
+    #[error("the client has no such transaction")]
+    NoTransaction,
+    /// Nothing contradicts the transaction, or it was decided before.
+    #[error("the transaction is in no conflict")]
+    NotInConflict,
     /// The key came before with another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

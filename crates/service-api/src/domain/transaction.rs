@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::{Facts, Heard, state};
 use super::order::OrderKey;
+use super::place::Place;
 
 /// A field of a transaction that events state, beside its amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -168,6 +169,11 @@ impl Transaction {
             updated_at: now,
             version: 0,
         }
+    }
+
+    /// Where it stands in its client's list.
+    pub(crate) fn place(&self) -> Place {
+        Place { time: self.effective_at, id: self.id.to_string() }
     }
 
     /// What the field holds.
