@@ -1,5 +1,7 @@
 //! Holds the CRM's answers against what they must be. It says where they differ, in words for people.
 
+use std::time::Duration;
+
 use contract::money::Amount;
 use serde_json::{Map, Value};
 
@@ -9,20 +11,36 @@ use crate::platform::{Expectation, ExpectedClient};
 /// Members of an account that are amounts: equal as numbers, not as texts.
 const AMOUNTS: [&str; 6] = ["balance", "equity", "credit", "margin", "freeMargin", "marginLevel"];
 
-/// Reads every expected client and their accounts, and says what is not as expected; nothing, when all is.
+/// How often, in all, clients are looked at again whose record is not as it must be yet, and the pause between two looks: what was
+/// acknowledged takes effect soon, and not at once.
+const LOOKS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Reads every expected client and their accounts, and says what is not as expected, and does not become so; nothing, when all is.
 ///
 /// # Errors
 /// [`CrmError`] when the CRM does not answer.
 pub async fn compare(expectation: &Expectation, crm: &ServiceApi) -> Result<Vec<String>, CrmError> {
     let mut differences = Vec::new();
+    let mut looks_left = LOOKS;
     for (id, expected) in &expectation.clients {
-        let record = crm.client(expected.email()).await?;
-        let accounts = crm.accounts(expected.email()).await?;
-        let found =
-            of_record(expected, &record.body).into_iter().chain(of_accounts(expected, &accounts.body));
-        differences.extend(found.map(|difference| format!("client {id}: {difference}")));
+        let mut found = look(expected, crm).await?;
+        while !found.is_empty() && looks_left > 0 {
+            looks_left -= 1;
+            tokio::time::sleep(PAUSE).await;
+            found = look(expected, crm).await?;
+        }
+        differences.extend(found.into_iter().map(|difference| format!("client {id}: {difference}")));
     }
     Ok(differences)
+}
+
+async fn look(expected: &ExpectedClient, crm: &ServiceApi) -> Result<Vec<String>, CrmError> {
+    let record = crm.client(expected.email()).await?;
+    let accounts = crm.accounts(expected.email()).await?;
+    let mut found = of_record(expected, &record.body);
+    found.extend(of_accounts(expected, &accounts.body));
+    Ok(found)
 }
 
 /// How an answer to `GET /clients/:email` differs.

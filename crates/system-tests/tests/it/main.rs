@@ -15,6 +15,8 @@ mod commands;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod jsonwebtoken;

@@ -7,6 +7,7 @@ use auth::secret::Secret;
 use reqwest::Method;
 use serde_json::Value;
 use test_kit::database::{both, postgres};
+use test_kit::waiting::eventually;
 use trading_sim::check;
 use trading_sim::crm::{ServiceApi, Webhooks};
 use trading_sim::platform::{Delivery, Expectation, Plan, PlanOptions};
@@ -56,14 +57,15 @@ async fn transactions(caller: &Caller, email: &str) -> Vec<Value> {
 /// Everything the CRM answers about every client is what it must be.
 async fn assert_as_expected(expectation: &Expectation, gateway: &str) {
     let crm = ServiceApi::new(gateway, Secret::new(SERVICE_API_TOKEN), TRIES).expect("a URL");
-    let mut differences = check::compare(expectation, &crm).await.expect("answers");
+    let differences = check::compare(expectation, &crm).await.expect("answers");
+    assert_eq!(differences, Vec::<String>::new());
     let caller = Caller::of(gateway);
     for client in expectation.clients.values() {
-        let there = transactions(&caller, client.email()).await;
+        // What was acknowledged takes effect soon, and not at once.
+        let look = async || transactions(&caller, client.email()).await;
+        let there = eventually(look, |there| check::of_transactions(client, there).is_empty()).await;
         assert!(there.iter().all(|one| one["state"] == "completed"), "{there:?}");
-        differences.extend(check::of_transactions(client, &there));
     }
-    assert_eq!(differences, Vec::<String>::new());
 }
 
 /// By event: how often the trail says that it was accepted, and how often that it was applied.
