@@ -32,7 +32,7 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
 ];
 
 #[expect(clippy::disallowed_methods, reason = "no setting of ours, but where this test runs")]
-fn environment(name: &str) -> Option<OsString> {
+pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
@@ -157,13 +157,12 @@ impl AllInOne {
     /// The same with further settings.
     pub(crate) async fn start_with(database: TestDatabase, data: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = command("crm-bridge");
-        command.env("SERVICE_API_RATE_LIMIT", "0");
+        command.env("SERVICE_API_RATE_LIMIT", "0").env("FAILED_AUTH_RATE_LIMIT", "0").envs(settings.iter().copied());
         Self::launch(command, database, data).await
     }
 
     async fn launch(mut command: Command, database: TestDatabase, data: TempDir) -> Self {
         command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").envs(SECRETS);
-        command.envs(settings.iter().copied());
         if database.backend() == Backend::Postgres {
             command.env("DATABASE_URL", database.url_text("whole"));
         }
