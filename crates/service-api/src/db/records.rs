@@ -83,7 +83,7 @@ fn load_accounts(conn: &mut Conn, due: &[Due<'_>], clients: &[Client]) -> DbResu
         if let Event::AccountUpdated(said) = &event.event {
             match AccountKey::of(&event.source, said, anyone) {
                 Some(key) if key.nameless_of.is_none() => {
-                    _ = named.entry(&event.source).or_default().insert(key)
+                    named.entry(&event.source).or_default().insert(key);
                 }
                 Some(_) => nameless = true,
                 None => {}
