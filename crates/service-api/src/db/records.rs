@@ -31,7 +31,24 @@ pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
     let addresses = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
     let accounts = load_accounts(conn, due, &clients)?;
     let transactions = load_transactions(conn, due)?;
+    let clients = with_holders(conn, clients, &accounts, &transactions)?;
     Ok(Records { book: Book::new(clients, addresses), ledger: Ledger::new(accounts, transactions) })
+}
+
+/// The same clients, and those whose accounts and transactions these are. No event names the latter, so nothing of them changes and
+/// they are not locked; but who they are decides whether an event contradicts what is theirs.
+fn with_holders(
+    conn: &mut Conn,
+    mut clients: Vec<Client>,
+    accounts: &[Account],
+    transactions: &[Transaction],
+) -> DbResult<Vec<Client>> {
+    let known: BTreeSet<ClientRef> = clients.iter().map(|client| client.id).collect();
+    let holders = accounts.iter().map(|one| one.client).chain(transactions.iter().map(|one| one.client));
+    for id in holders.filter(|id| !known.contains(id)).collect::<BTreeSet<_>>() {
+        clients.extend(clients::of_id(conn, id)?);
+    }
+    Ok(clients)
 }
 
 /// Writes what changed.
