@@ -23,6 +23,9 @@ pub const SSO_ISSUER: &str = "sso-issuer";
 /// The name of the dashboard.
 pub const DASHBOARD: &str = "dashboard";
 
+/// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are: the gateway limits and service-api records by it.
+pub const PLATFORM: &str = "platform";
+
 /// Where service-api takes an [`ApplyBatch`].
 pub const APPLY_EVENTS: &str = "/internal/events/apply";
 /// Where webhook-ingest takes an [`AwaitClient`].
@@ -80,7 +83,7 @@ pub struct ApplyVerdict {
     pub event_id: EventId,
     /// What became of it.
     pub result: ApplyResult,
-    /// Why, for `refused` and `failed`: a stable word.
+    /// Why, for `refused`, `conflict` and `failed`: a stable word.
     pub reason: Option<String>,
 }
 
@@ -96,6 +99,8 @@ pub enum ApplyResult {
     AlreadyApplied,
     /// The event itself can't be applied: it is dead-lettered.
     Refused,
+    /// It contradicts what is on record: kept beside it, in no total, until staff decide.
+    Conflict,
     /// Trouble of ours: try again.
     Failed,
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpResponse, ResponseError};
 use contract::ids::{EventId, RequestId};
@@ -37,8 +37,7 @@ pub struct Failure(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     said: Said,
-    allow: Option<HeaderValue>,
-    retry_after: Option<u64>,
+    fields: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -46,8 +45,7 @@ impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
         let said = Said { code, detail: None, errors: Vec::new(), kept: None, is_page: false };
-        let retry_after = (code.status() == 503).then_some(TRY_AGAIN_SECONDS);
-        Self(Box::new(Inner { said, allow: None, retry_after, cause: None }))
+        Self(Box::new(Inner { said, fields: Vec::new(), cause: None }))
     }
 
     /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
@@ -80,16 +78,21 @@ impl Failure {
 
     /// Says after how many seconds the caller may try again: for 429.
     #[must_use]
-    pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.0.retry_after = Some(seconds);
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(RETRY_AFTER, seconds.into())
+    }
+
+    /// Adds a field to the answer's head, in place of what a failure of this code says under that name by itself.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.fields.push((name, value));
         self
     }
 
     /// Says which methods the path has, comma-separated: for 405.
     #[must_use]
-    pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
-        self.0.allow = Some(methods);
-        self
+    pub(crate) fn allowing(self, methods: HeaderValue) -> Self {
+        self.with_header(ALLOW, methods)
     }
 
     /// The answer as a page for people in place of a problem's JSON. Status, headers, trail and log stay the failure's.
@@ -144,11 +147,11 @@ impl ResponseError for Failure {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(methods) = &self.0.allow {
-            headers.insert(ALLOW, methods.clone());
+        if self.0.said.code.status() == 503 {
+            headers.insert(RETRY_AFTER, TRY_AGAIN_SECONDS.into());
         }
-        if let Some(seconds) = self.0.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
+        for (name, value) in &self.0.fields {
+            headers.insert(name.clone(), value.clone());
         }
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         response.extensions_mut().insert(self.0.said.clone());

@@ -291,7 +291,10 @@ async fn a_refusal_as_a_page_is_counted_under_its_code() {
     let world = World::start();
     let answer = get(world.running.address(), "/html").await;
     assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html; charset=utf-8")));
-    assert_eq!((answer.body.as_slice(), answer.header("cache-control")), (b"<p>Not there</p>".as_slice(), Some("no-store")));
+    assert_eq!(
+        (answer.body.as_slice(), answer.header("cache-control")),
+        (b"<p>Not there</p>".as_slice(), Some("no-store"))
+    );
     let entries = world.trail.adding_up_to(1).await;
     assert_eq!((&entries[0]["reason"], &entries[0]["route"]), (&json!("entry_not_found"), &json!("/html")));
 }

@@ -75,12 +75,19 @@ fn for_person(bearer: &str, address: &str) -> OnBehalf {
 async fn a_call_for_a_person_shows_their_token_and_where_they_are() {
     let world = World::start();
     let person = for_person("their-token", "203.0.113.9");
-    for (issuer, believed) in [("dashboard", "203.0.113.9"), ("gateway", "203.0.113.9"), ("webhook-ingest", "127.0.0.1")] {
-        let tokens = InternalTokens::new(issuer, SERVICE, ring(INTERNAL_SECRET), Clock::manual(start_of_time()).0);
+    for (issuer, believed) in
+        [("dashboard", "203.0.113.9"), ("gateway", "203.0.113.9"), ("webhook-ingest", "127.0.0.1")]
+    {
+        let tokens =
+            InternalTokens::new(issuer, SERVICE, ring(INTERNAL_SECRET), Clock::manual(start_of_time()).0);
         let client = InternalClient::new("SERVICE_URL", &world.running.url(), tokens).expect("a client");
-        let told: Value =
-            client.get_json_for(&context(), &person, "/person?a=b%20c", TIMEOUT).await.expect("answers").expect("lets in");
-        let expected = json!({ "bearer": "Bearer their-token", "address": believed, "query": "a=b%20c", "body": "" });
+        let told: Value = client
+            .get_json_for(&context(), &person, "/person?a=b%20c", TIMEOUT)
+            .await
+            .expect("answers")
+            .expect("lets in");
+        let expected =
+            json!({ "bearer": "Bearer their-token", "address": believed, "query": "a=b%20c", "body": "" });
         assert_eq!(told, expected);
         let posted: Value = client
             .post_json_for(&context(), &person, "/person", &json!({ "x": 1 }), TIMEOUT)
@@ -105,7 +112,8 @@ async fn a_person_is_told_why_and_for_how_long_they_are_refused() {
     assert_eq!(refusal.problem.map(|problem| problem.code), Some(Code::LoginLocked));
     // No body is null, and trouble of the service is no answer to the person.
     let nothing = for_person("nothing", "203.0.113.9");
-    let told = client.post_json_for::<_, Option<u8>>(&context(), &nothing, "/person", &json!({}), TIMEOUT).await;
+    let told =
+        client.post_json_for::<_, Option<u8>>(&context(), &nothing, "/person", &json!({}), TIMEOUT).await;
     assert_eq!(told.expect("answers"), Ok(None));
     let trouble = for_person("trouble", "203.0.113.9");
     let error =
@@ -129,6 +137,17 @@ async fn what_cannot_be_reached_or_stays_silent_is_told_apart() {
     let error = call(TIMEOUT).await;
     assert!(matches!(error, CallError::Unreachable { service: SERVICE, .. }), "{error}");
     assert!(!error.to_string().contains(&url), "{error}");
+}
+
+#[actix_web::test]
+async fn a_service_that_is_ready_is_told_from_one_that_is_away_or_silent() {
+    let world = World::start();
+    assert!(client(&world.running.url(), INTERNAL_SECRET).is_ready(TIMEOUT).await);
+    let listener = TcpListener::bind(free_address()).await.expect("binds");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    assert!(!client(&url, INTERNAL_SECRET).is_ready(Duration::from_millis(100)).await, "silent");
+    drop(listener);
+    assert!(!client(&url, INTERNAL_SECRET).is_ready(TIMEOUT).await, "away");
 }
 
 #[actix_web::test]

@@ -54,10 +54,8 @@ impl Browser {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
         let driver_url = format!("http://127.0.0.1:{port}");
-        wait_for("chromedriver", async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
+        wait_for("chromedriver", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok())
+            .await;
         let client = builder.connect(&driver_url).await.expect("Chromium starts");
         Self { client, driver, _profile: profile }
     }
@@ -94,9 +92,11 @@ impl Browser {
 
     /// Waits until an element says this.
     async fn reads(&self, element: &str, words: &str) {
-        wait_for(&format!("{words:?} in {element}"), async || match self.client.find(Locator::Css(element)).await {
-            Ok(found) => found.text().await.is_ok_and(|text| text.contains(words)),
-            Err(_) => false,
+        wait_for(&format!("{words:?} in {element}"), async || {
+            match self.client.find(Locator::Css(element)).await {
+                Ok(found) => found.text().await.is_ok_and(|text| text.contains(words)),
+                Err(_) => false,
+            }
         })
         .await;
     }
@@ -166,7 +166,10 @@ async fn staff_read_in_the_browser_what_was_wrong_with_a_signature() {
         browser.click("#apply").await;
         browser.reads(".trail tbody .advice", "a line break at its end").await;
         assert_eq!(browser.count(".trail tbody tr").await, 1);
-        assert_eq!(browser.evaluates("document.querySelector('#filter-text').value").await, "webhook.receive");
+        assert_eq!(
+            browser.evaluates("document.querySelector('#filter-text').value").await,
+            "webhook.receive"
+        );
         assert_eq!(browser.evaluates("document.querySelector('#filter-outcome').value").await, "refused");
 
         browser.click(".trail tbody a").await;

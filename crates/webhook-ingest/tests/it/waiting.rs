@@ -1,25 +1,31 @@
-//! `POST /internal/events/await`: nobody is told that a client does not exist while an acknowledged event names them.
+//! What service-api asks for: to wait, so that nobody is told that a client does not exist while an acknowledged event names them;
+//! and what became of an event.
 
 use std::time::Duration;
 
 use contract::clock::Clock;
 use contract::internal::ApplyResult;
 use http_kit::client::InternalTokens;
-use serde_json::json;
+use serde_json::{Value, json};
 use test_kit::credentials::ring;
 use test_kit::database::both;
 use test_kit::waiting::eventually;
 use wiremock::ResponseTemplate;
 
 use crate::http::{Answer, post};
-use crate::support::{INTERNAL, Ingest, ServiceApi, all, config, registration, start, states};
+use crate::support::{
+    INTERNAL, Ingest, ServiceApi, absent_id, all, config, event, registration, start, states,
+};
 
-async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
+async fn ask(ingest: &Ingest, path: &str, body: &Value) -> Answer {
     let token =
         InternalTokens::new("service-api", "webhook-ingest", ring(INTERNAL), Clock::system()).current();
-    let body = json!({ "emailKey": email, "waitMs": wait_ms }).to_string();
     let headers = [("x-crm-internal", token.as_str()), ("content-type", "application/json")];
-    post(ingest.address, "/internal/events/await", &headers, body.as_bytes()).await
+    post(ingest.address, path, &headers, body.to_string().as_bytes()).await
+}
+
+async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
+    ask(ingest, "/internal/events/await", &json!({ "emailKey": email, "waitMs": wait_ms })).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,14 +75,72 @@ async fn it_answers_as_soon_as_the_event_is_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_without_effect_names_its_client_all_the_same() {
+async fn every_name_that_an_event_gives_its_client_is_waited_for() {
     for on in both() {
         let service_api = ServiceApi::start().await;
+        service_api.behave(|_| ResponseTemplate::new(503));
         let ingest = start(&on, config(&on, &service_api.url())).await;
-        let deposit = br#"{"event":"deposit.completed","data":{"email":"d@example.com","transactionId":"t","amount":"1","currency":"USD"}}"#;
-        assert_eq!(ingest.deliver(deposit).await.text("status"), "accepted");
-        assert_eq!(wait_for(&ingest, "d@example.com", 100).await.json()["pending"], true);
-        assert_eq!(wait_for(&ingest, "e@example.com", 100).await.json()["pending"], false);
+        let long = format!("{}@example.com", "é".repeat(300));
+        let named = [
+            ("client.registered", r#"{"email":"r@example.com"}"#, vec!["r@example.com"]),
+            ("client.registered", r#"{"clientEmail":"e@example.com"}"#, vec!["e@example.com"]),
+            ("deposit.completed", r#"{"email":"d@example.com","amount":1}"#, vec!["d@example.com"]),
+            ("withdrawal.completed", r#"{"clientEmail":"w@example.com","amount":1}"#, vec!["w@example.com"]),
+            ("kyc.updated", r#"{"email":"K@example.com","status":"approved"}"#, vec!["k@example.com"]),
+            (
+                "account.updated",
+                r#"{"clientEmail":"old@example.com","email":"new@example.com"}"#,
+                vec!["old@example.com", "new@example.com"],
+            ),
+            (
+                "account.updated",
+                r#"{"clientId":"c9","email":"moved@example.com"}"#,
+                vec!["moved@example.com"],
+            ),
+            (
+                "account.updated",
+                &format!(r#"{{"clientEmail":"before@example.com","email":"{long}"}}"#),
+                vec!["before@example.com", &long],
+            ),
+        ];
+        for (number, (event_type, data, _)) in named.iter().enumerate() {
+            let answer = ingest.deliver(&event(&number.to_string(), event_type, data)).await;
+            assert_eq!(answer.text("status"), "accepted", "{data}");
+        }
+        let pending = async |email: &str| wait_for(&ingest, email, 0).await.json()["pending"].clone();
+        for email in named.iter().flat_map(|(_, _, emails)| emails) {
+            assert_eq!(pending(email).await, true, "{email}");
+        }
+        assert_eq!(pending("nobody@example.com").await, false);
+        service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["applied"; 8]).await;
+        for email in named.iter().flat_map(|(_, _, emails)| emails) {
+            assert_eq!(pending(email).await, false, "{email}");
+        }
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_an_event_is_told() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|batch| all(batch, ApplyResult::Conflict, Some("other_facts")));
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let odd = r#"{"clientId":"c1","email":"c1@example.com","createdAt":"?"}"#;
+        let id = ingest.deliver(&event("a", "client.registered", odd)).await.text("eventId");
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["conflict"]).await;
+        let read = async |id: &str| ask(&ingest, "/internal/events/read", &json!({ "eventId": id })).await;
+        let told = read(&id).await.json();
+        assert_eq!((&told["eventId"], &told["source"]), (&json!(id), &json!("site")));
+        assert_eq!((&told["status"], &told["reason"]), (&json!("conflict"), &json!("other_facts")));
+        assert_eq!(told["warnings"][0]["pointer"], "/data/createdAt");
+        assert!(told["resolvedAt"].is_string() && told["attempts"] == 0, "{told}");
+        let held = read(&ingest.deliver(b"{}").await.text("eventId")).await.json();
+        assert_eq!((&held["status"], &held["reason"]), (&json!("held"), &json!("invalid_event")));
+        assert_eq!((&held["eventType"], &held["resolvedAt"]), (&Value::Null, &Value::Null));
+        let absent = read(&absent_id()).await;
+        assert_eq!(absent.refusal(), (404, "event_not_found".to_owned()));
         ingest.stop().await;
     }
 }
@@ -85,14 +149,15 @@ async fn a_type_without_effect_names_its_client_all_the_same() {
 async fn only_our_own_services_may_ask() {
     for on in both() {
         let ingest = crate::support::start_alone(&on).await;
-        let ask = async |headers: &[(&str, &str)]| {
-            post(ingest.address, "/internal/events/await", headers, b"{}").await.refusal()
-        };
-        assert_eq!(ask(&[]).await, (401, "credentials_missing".to_owned()));
-        assert_eq!(ask(&[("x-crm-internal", "x")]).await, (401, "credentials_invalid".to_owned()));
-        let elsewhere =
-            InternalTokens::new("service-api", "audit-log", ring(INTERNAL), Clock::system()).current();
-        assert_eq!(ask(&[("x-crm-internal", &elsewhere)]).await, (401, "credentials_invalid".to_owned()));
+        for path in ["/internal/events/await", "/internal/events/read"] {
+            let ask =
+                async |headers: &[(&str, &str)]| post(ingest.address, path, headers, b"{}").await.refusal();
+            assert_eq!(ask(&[]).await, (401, "credentials_missing".to_owned()));
+            assert_eq!(ask(&[("x-crm-internal", "x")]).await, (401, "credentials_invalid".to_owned()));
+            let elsewhere =
+                InternalTokens::new("service-api", "audit-log", ring(INTERNAL), Clock::system()).current();
+            assert_eq!(ask(&[("x-crm-internal", &elsewhere)]).await, (401, "credentials_invalid".to_owned()));
+        }
         ingest.stop().await;
     }
 }
