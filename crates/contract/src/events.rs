@@ -149,4 +149,14 @@ impl Event {
         };
         Identity { client_id: client_id.clone(), email: email.clone() }
     }
+
+    /// Every address by which someone may ask for its client once it is applied: that of [`Event::identity`], and the one that an
+    /// `account.updated` moves the client to.
+    pub fn addresses(&self) -> impl Iterator<Item = String> {
+        let moved_to = match self {
+            Self::AccountUpdated(account) if account.client_email.is_some() => account.email.clone(),
+            _ => None,
+        };
+        self.identity().email.into_iter().chain(moved_to)
+    }
 }

@@ -132,6 +132,13 @@ id!(
     "imp_"
 );
 
+impl From<TokenId> for ActivityId {
+    /// The activity that tells of a token: the same UUID, so that a token told of twice is one activity.
+    fn from(token: TokenId) -> Self {
+        Self(token.0)
+    }
+}
+
 fn make(now: Timestamp, random: [u8; 10]) -> Uuid {
     Builder::from_unix_timestamp_millis(u64::try_from(now.as_millis()).unwrap_or(0), &random).into_uuid()
 }

@@ -80,7 +80,7 @@ pub struct ApplyVerdict {
     pub event_id: EventId,
     /// What became of it.
     pub result: ApplyResult,
-    /// Why, for `refused` and `failed`: a stable word.
+    /// Why, for `refused`, `conflict` and `failed`: a stable word.
     pub reason: Option<String>,
 }
 
@@ -96,6 +96,8 @@ pub enum ApplyResult {
     AlreadyApplied,
     /// The event itself can't be applied: it is dead-lettered.
     Refused,
+    /// It contradicts what is on record: kept beside it, in no total, until staff decide.
+    Conflict,
     /// Trouble of ours: try again.
     Failed,
 }

@@ -69,6 +69,8 @@ pub struct Parsed {
     pub had_bom: bool,
     /// True if lone surrogates or U+0000 became U+FFFD.
     pub replaced: bool,
+    /// True if U+0000 was among them.
+    pub had_nul: bool,
 }
 
 /// Parses a body.
@@ -81,7 +83,7 @@ pub fn parse(body: &[u8]) -> Result<Parsed, JsonError> {
     // This looks over all of the text without recursion; from here on the grammar holds.
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
     let json = read(raw, 0, &mut Vec::new())?;
-    Ok(Parsed { json, had_bom: cleaned.had_bom, replaced: cleaned.replaced })
+    Ok(Parsed { json, had_bom: cleaned.had_bom, replaced: cleaned.replaced, had_nul: cleaned.had_nul })
 }
 
 fn syntax(error: &serde_json::Error) -> JsonError {

@@ -1,6 +1,6 @@
 //! KYC status: our seven words, and the table that maps other platforms' words onto them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,11 @@ const OTHER_WORDS: &[(&str, KycStatus)] = &[
     ("outdated", KycStatus::Expired),
 ];
 
+/// The setting is no list of words with their meanings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a list of words, each with one of our statuses")]
+pub struct BadKycWords;
+
 /// The table from a platform's word to a [`KycStatus`]. Case, spaces, `_` and `-` make no difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KycWords(BTreeMap<String, KycStatus>);
@@ -111,6 +116,24 @@ impl KycWords {
             self.0.insert(word, status);
         }
         self
+    }
+
+    /// The same table with the words of a setting: `green=approved,red=rejected`. Spaces around a word make no difference.
+    ///
+    /// # Errors
+    /// [`BadKycWords`] for what is no such list: no word, no status of ours, a word that is there twice, or one of our own seven.
+    pub fn with_setting(self, setting: &str) -> Result<Self, BadKycWords> {
+        let mut taken = BTreeSet::new();
+        setting.split(',').try_fold(self, |table, pair| {
+            let (word, status) = pair.split_once('=').ok_or(BadKycWords)?;
+            let status = KycStatus::ALL.into_iter().find(|known| known.as_str() == status.trim());
+            let (word, status) = (plain(word), status.ok_or(BadKycWords)?);
+            let own = KycStatus::ALL.iter().any(|known| plain(known.as_str()) == word);
+            if word.is_empty() || own || !taken.insert(word.clone()) {
+                return Err(BadKycWords);
+            }
+            Ok(table.with(&word, status))
+        })
     }
 
     /// What a word means, if the table has it.

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod email;
 pub mod events;
 pub mod ids;
+pub mod inbox;
 pub mod internal;
 pub mod json;
 pub mod kyc;

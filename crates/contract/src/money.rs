@@ -1,6 +1,7 @@
 //! Money: exact decimals and currency codes. Nothing here ever passes through a binary float.
 
 mod precision;
+mod sum;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +10,8 @@ use bigdecimal::num_bigint::BigInt;
 use bigdecimal::{BigDecimal, RoundingMode, Signed, Zero};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use sum::Sum;
 
 use crate::json::Json;
 use crate::json::number::{Exponent, Number};

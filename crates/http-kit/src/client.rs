@@ -86,6 +86,12 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// True where nobody says whether it is the service that is in trouble, or what this one call carried: no answer, or one of
+    /// trouble that passes.
+    pub fn may_be_either(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Timeout(_) | Self::Refused { status: 502..=504, .. })
+    }
+
     /// True for a refusal of the body itself, which the same body would meet again and another would not: it is not about our
     /// token, our haste or the state of the service called.
     pub fn is_about_the_body(&self) -> bool {
@@ -158,6 +164,13 @@ impl InternalClient {
         let code =
             problem.as_ref().and_then(|problem| problem.get("code")?.as_str()).unwrap_or("-").to_owned();
         Err(CallError::Refused { service: self.service, status: status.as_u16(), code })
+    }
+
+    /// Does it say that it is ready, within `timeout`? Tells a service that is away from one that fails by what it was given.
+    pub async fn is_ready(&self, timeout: Duration) -> bool {
+        let url = format!("{}/readyz", self.base.as_str().trim_end_matches('/'));
+        let asked = self.http.get(url).timeout(timeout).send().await;
+        asked.is_ok_and(|answer| answer.status().is_success())
     }
 
     fn failed(&self, error: reqwest::Error) -> CallError {

@@ -1,11 +1,15 @@
 //! Everything a handler here can fail with and the problem each is answered as, and why the service itself ends.
 
-use contract::problems::Code;
+use contract::problems::{Code, FieldError};
 use db::DbError;
 use http_kit::client::CallError;
 use http_kit::config::ConfigError;
 use http_kit::problem::Failure;
 use http_kit::service;
+
+use crate::domain::bodies::BadBody;
+use crate::domain::client::Client;
+use crate::domain::standing::Refusal;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,10 +20,33 @@ pub(crate) enum Error {
     ClientPending,
     #[error("webhook-ingest could not be asked")]
     Ingest(#[source] CallError),
+    #[error("there is no client with such an id")]
+    NoSuchId,
+    #[error("clients of several sources have this id")]
+    Ambiguous(String),
+    #[error("there is no such event")]
+    EventNotFound,
+    #[error("parameters are not valid")]
+    Parameters(Vec<FieldError>),
+    #[error("the cursor is not one of ours, or one of another list")]
+    Cursor,
+    #[error("the body can't be taken")]
+    Body(BadBody),
+    #[error("the change is refused")]
+    Refused(#[source] Refusal),
     #[error("the caller is another service than the one that may")]
-    NotIngest,
+    OtherService,
     #[error(transparent)]
     Database(#[from] DbError),
+}
+
+impl Error {
+    /// The failure of an id that is these clients', each of another source.
+    pub(crate) fn ambiguous(clients: impl Iterator<Item = Client>) -> Self {
+        let named: Vec<String> =
+            clients.map(|client| format!("{} of source {}", client.id, client.source)).collect();
+        Self::Ambiguous(format!("clients of several sources have this id: {}", named.join(", ")))
+    }
 }
 
 impl From<Error> for Failure {
@@ -33,9 +60,31 @@ impl From<Error> for Failure {
             ),
             // Whether there is such a client is not known, so it must not be denied.
             Error::Ingest(cause) => Self::new(Code::Unavailable).caused_by(cause),
-            Error::NotIngest => Self::new(Code::PermissionDenied),
+            Error::NoSuchId => {
+                Self::new(Code::ClientNotFound).with_detail("no client has this id, ours or the platform's")
+            }
+            Error::Ambiguous(named) => Self::new(Code::ClientAmbiguous).with_detail(named),
+            Error::EventNotFound => Self::new(Code::EventNotFound),
+            Error::Parameters(errors) => Self::new(Code::InvalidParameter).with_errors(errors),
+            Error::Cursor => Self::new(Code::InvalidCursor)
+                .with_detail("a cursor goes on with the list that it came from, all filters the same"),
+            Error::Body(BadBody::NotAnObject(detail)) => Self::new(Code::InvalidJson).with_detail(detail),
+            Error::Body(BadBody::Members(errors)) => Self::new(Code::InvalidBody).with_errors(errors),
+            Error::Refused(refusal) => Self::new(code_of_refusal(refusal)),
+            Error::OtherService => Self::new(Code::PermissionDenied),
             Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
+    }
+}
+
+fn code_of_refusal(refusal: Refusal) -> Code {
+    match refusal {
+        Refusal::Stale => Code::PreconditionFailed,
+        Refusal::Closed => Code::ClientClosed,
+        Refusal::Provisional => Code::ClientProvisional,
+        Refusal::NoTransaction => Code::TransactionNotFound,
+        Refusal::NotInConflict => Code::TransactionNotInConflict,
+        Refusal::KeyReused => Code::IdempotencyKeyReused,
     }
 }
 

@@ -9,6 +9,7 @@ mod db;
 mod domain;
 mod error;
 mod handlers;
+mod jobs;
 pub mod routes;
 mod state;
 

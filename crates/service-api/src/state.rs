@@ -4,8 +4,11 @@
 use auth::bearer::BearerTokens;
 use auth::jwt::Verifier;
 use contract::internal::{AUDIT_LOG, SSO_ISSUER, WEBHOOK_INGEST};
+use contract::kyc::KycWords;
+use contract::money::Currency;
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
+use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
@@ -15,6 +18,7 @@ use outbox::{OutboxWriter, Shipper, Wake};
 
 use crate::config::Config;
 use crate::error::StartError;
+use crate::jobs::idempotency_keys::Purge;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
 /// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are.
@@ -28,6 +32,12 @@ pub(crate) struct State {
     pub(crate) ingest: InternalClient,
     /// Told after commits that hold audit entries.
     pub(crate) wake: Wake,
+    /// Pages' ends.
+    pub(crate) cursors: Cursors,
+    /// What words of platforms mean.
+    pub(crate) kyc_words: KycWords,
+    /// The currency where nobody says it.
+    pub(crate) default_currency: Currency,
     /// Time and chance.
     pub(crate) seams: Seams,
 }
@@ -65,8 +75,18 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         clock,
         random,
     };
-    let state = State { database, ingest, wake, seams };
+    let purge = Purge { database: database.clone(), clock: seams.clock.clone() };
+    let state = State {
+        database,
+        ingest,
+        wake,
+        cursors: Cursors::new(config.internal, "crm-bridge service-api lists"),
+        kyc_words: config.kyc_words,
+        default_currency: config.default_currency,
+        seams,
+    };
     Ok(Service::new(kit, &routes::table())
         .with_state(state)
-        .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
+        .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown))
+        .with_job("idempotency-keys", |shutdown| purge.run(shutdown)))
 }

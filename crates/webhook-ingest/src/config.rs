@@ -2,11 +2,15 @@
 
 use auth::keyring::KeyRing;
 use auth::standard_webhooks::StandardSecrets;
+use contract::kyc::KycWords;
 use db::DatabaseUrl;
 use http_kit::config::{ConfigError, Environment};
 use http_kit::server::Listen;
 
 use crate::domain::signature::{SITE, Secrets};
+
+/// No source: under this name staff find the events (`/api/webhooks/events`).
+const EVENTS: &str = "events";
 
 /// Where it listens unless told otherwise.
 const ADDRESS: &str = "127.0.0.1:8081";
@@ -35,12 +39,14 @@ pub struct Config {
     pub internal: KeyRing,
     /// What signs deliveries.
     pub secrets: Secrets,
+    /// The key of staff JWTs.
+    pub staff: KeyRing,
+    /// What KYC words mean.
+    pub kyc_words: KycWords,
     /// Where events are applied.
     pub service_api_url: String,
     /// Where audit entries are shipped to.
     pub audit_log_url: String,
-    /// What signs staff JWTs.
-    pub staff: KeyRing,
     /// Where it is asked what staff may do now.
     pub sso_issuer_url: String,
     /// How many deliveries may wait for their commit; more are answered 503.
@@ -62,9 +68,10 @@ impl Config {
             database,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             secrets: secrets(environment)?,
+            staff: environment.required_key_ring("JWT_SECRET")?,
+            kyc_words: environment.kyc_words()?,
             service_api_url: environment.required("SERVICE_API_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
-            staff: environment.required_key_ring("JWT_SECRET")?,
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             queue: QUEUE,
         })
@@ -98,8 +105,8 @@ fn secrets(environment: &Environment) -> Result<Secrets, ConfigError> {
 fn source_of(name: &str, source: &str) -> Result<String, ConfigError> {
     let plain = source.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'));
     let source = source.to_ascii_lowercase();
-    if !plain || source.is_empty() || source == SITE {
-        let expected = "the secret of a source: those have names of A-Z, 0-9 and _, and the one of SITE is WEBHOOK_SECRET";
+    if !plain || source.is_empty() || source == SITE || source == EVENTS {
+        let expected = "the secret of a source: those have names of A-Z, 0-9 and _, none is called EVENTS, and the one of SITE is WEBHOOK_SECRET";
         return Err(ConfigError::invalid(name, expected));
     }
     Ok(source)

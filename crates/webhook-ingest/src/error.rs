@@ -2,11 +2,12 @@
 
 use auth::webhook::SignatureError;
 use contract::ids::EventId;
-use contract::problems::Code;
+use contract::inbox::HeldBecause;
+use contract::problems::{Code, FieldError};
 use db::{DbError, SubmitError};
 use http_kit::problem::Failure;
 
-use crate::domain::delivery::Refusal;
+use crate::domain::replay::Obstacle;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +17,25 @@ pub(crate) enum Error {
     #[error("the signature does not hold")]
     Signature(SignatureError),
     #[error("the delivery is held")]
-    Held { refusal: Refusal, event_id: EventId },
+    Held { because: HeldBecause, event_id: EventId },
     #[error("the event id was used for another event")]
     Reused { event_id: EventId },
     #[error("too much waits to be stored")]
     Full,
     #[error("the delivery was not stored")]
     NotStored(#[source] SubmitError),
+    #[error("parameters of the query are not valid")]
+    Parameters(Vec<FieldError>),
+    #[error("the cursor is not one of ours, or one of another query")]
+    Cursor,
+    #[error("the body is not JSON")]
+    NotJson(String),
+    #[error("the body can't be taken as it is")]
+    Body(Vec<FieldError>),
+    #[error("there is no such event")]
+    NoEvent,
+    #[error("the event can't be replayed")]
+    NotReplayable(Obstacle),
     #[error("the database could not be asked")]
     Database(#[source] DbError),
 }
@@ -47,9 +60,9 @@ impl From<Error> for Failure {
             ),
             Error::Signature(SignatureError::Mismatch) => Self::new(Code::SignatureMismatch)
                 .with_detail("the signature is not that of these bytes under the shared secret"),
-            Error::Held { refusal, event_id } => Self::new(refusal.code)
+            Error::Held { because, event_id } => Self::new(because.code)
                 .with_detail("the body is kept; it can be applied once the mapping or the event is mended")
-                .with_errors(refusal.errors)
+                .with_errors(because.errors)
                 .with_kept_event(event_id),
             Error::Reused { event_id } => Self::new(Code::EventIdReused)
                 .with_detail("this id came before with another event or other data; both are kept")
@@ -60,6 +73,15 @@ impl From<Error> for Failure {
             Error::NotStored(cause) => Self::new(code_of(cause.is_transient()))
                 .with_detail("nothing is known to have been stored; send it again")
                 .caused_by(cause),
+            Error::Parameters(errors) => Self::new(Code::InvalidParameter).with_errors(errors),
+            Error::Cursor => Self::new(Code::InvalidCursor)
+                .with_detail("a cursor goes on with the query that it came from, all filters the same"),
+            Error::NotJson(detail) => Self::new(Code::InvalidJson).with_detail(detail),
+            Error::Body(errors) => Self::new(Code::InvalidBody).with_errors(errors),
+            Error::NoEvent => Self::new(Code::EventNotFound),
+            Error::NotReplayable(obstacle) => Self::new(Code::EventNotReplayable)
+                .with_detail(obstacle.advice())
+                .with_errors(vec![FieldError::new("", obstacle.as_str(), obstacle.advice())]),
             Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
     }

@@ -4,7 +4,10 @@ use contract::audit::Category;
 use contract::internal::AWAIT_CLIENT;
 use http_kit::routes::{Audit, Route, RouteTable};
 
-use crate::handlers::{events, webhooks};
+use crate::handlers::events::await_client;
+use crate::handlers::inbox::{list_events, read_event};
+use crate::handlers::replays::{replay_event, replay_events};
+use crate::handlers::webhooks::receive_delivery;
 
 /// The largest webhook body, in bytes.
 const LARGEST_WEBHOOK: usize = 256 * 1024;
@@ -13,10 +16,16 @@ const LARGEST_WEBHOOK: usize = 256 * 1024;
 #[must_use]
 pub fn table() -> RouteTable {
     let receive = Audit::Action { category: Category::Webhook, action: "webhook.receive" };
+    let read = Audit::Action { category: Category::Webhook, action: "events.read" };
+    let replay = Audit::Action { category: Category::Webhook, action: "event.replay" };
     let wait = Audit::Quiet("a look-up for a call that service-api has on the trail");
     RouteTable::new([
-        Route::post("/api/webhooks/{source}", receive, webhooks::receive_delivery)
-            .with_payload_limit(LARGEST_WEBHOOK),
-        Route::post(AWAIT_CLIENT, wait, events::await_client),
+        // Before the sources: none of them is called `events`.
+        Route::get("/api/webhooks/events", read, list_events),
+        Route::post("/api/webhooks/events/replay", replay, replay_events),
+        Route::get("/api/webhooks/events/{id}", read, read_event),
+        Route::post("/api/webhooks/events/{id}/replay", replay, replay_event),
+        Route::post("/api/webhooks/{source}", receive, receive_delivery).with_payload_limit(LARGEST_WEBHOOK),
+        Route::post(AWAIT_CLIENT, wait, await_client),
     ])
 }

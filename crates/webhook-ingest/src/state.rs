@@ -6,10 +6,12 @@ use std::sync::Arc;
 use auth::jwt::Verifier;
 use auth::random::Random;
 use contract::clock::Clock;
+use contract::ids::EventId;
 use contract::internal::{AUDIT_LOG, SERVICE_API, SSO_ISSUER};
 use contract::kyc::KycWords;
 use db::{BatchOptions, BatchWriter, Database, DbResult, Options};
 use http_kit::client::{InternalClient, InternalTokens};
+use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
@@ -20,10 +22,10 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::db::deliveries::{self, Submission};
 use crate::domain::delivery::Settled;
-use crate::domain::lanes::LANES;
+use crate::domain::lanes::{LANES, Queue};
 use crate::domain::looks::Looks;
 use crate::domain::signature::Secrets;
-use crate::error::StartError;
+use crate::error::{Error, StartError};
 use crate::{MIGRATIONS, NAME, SCHEMA, jobs, routes};
 
 /// How many deliveries share a commit at most.
@@ -41,6 +43,8 @@ pub(crate) struct State {
     pub(crate) looks: Looks,
     /// What KYC words mean.
     pub(crate) kyc_words: KycWords,
+    /// The ends of pages.
+    pub(crate) cursors: Cursors,
     /// Applies events.
     pub(crate) service_api: InternalClient,
     /// Tells the outbox that entries wait.
@@ -53,28 +57,55 @@ pub(crate) struct State {
     pub(crate) random: Random,
 }
 
+impl State {
+    /// The cursor of a page that ended with this event, for a question of these parts.
+    pub(crate) fn cursor_at(&self, last: EventId, question: &[(&'static str, String)]) -> String {
+        self.cursors.write(last.to_string().as_bytes(), question)
+    }
+
+    /// With which event the page of a cursor ended.
+    pub(crate) fn place_of(
+        &self,
+        cursor: &str,
+        question: &[(&'static str, String)],
+    ) -> Result<EventId, Error> {
+        let place = self.cursors.read(cursor, question).ok_or(Error::Cursor)?;
+        std::str::from_utf8(&place).ok().and_then(|id| id.parse().ok()).ok_or(Error::Cursor)
+    }
+}
+
 /// Word between tasks of this process. It only saves waiting: whoever misses it finds the same by looking into the database.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    lanes: Vec<Notify>,
+    fresh: Vec<Notify>,
+    failing: Vec<Notify>,
     resolved: Notify,
 }
 
 impl Signals {
     pub(crate) fn new() -> Self {
-        Self { lanes: (0..LANES).map(|_| Notify::new()).collect(), resolved: Notify::new() }
+        let lanes = || (0..LANES).map(|_| Notify::new()).collect();
+        Self { fresh: lanes(), failing: lanes(), resolved: Notify::new() }
+    }
+
+    fn of(&self, queue: Queue, lane: i32) -> Option<&Notify> {
+        let signals = match queue {
+            Queue::Fresh => &self.fresh,
+            Queue::Failing => &self.failing,
+        };
+        usize::try_from(lane).ok().and_then(|lane| signals.get(lane))
     }
 
     /// A row of this lane is due.
-    pub(crate) fn wake(&self, lane: i32) {
-        if let Some(signal) = usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane)) {
+    pub(crate) fn wake(&self, queue: Queue, lane: i32) {
+        if let Some(signal) = self.of(queue, lane) {
             signal.notify_one();
         }
     }
 
     /// Waits until a row of this lane is due; at once if one was since the last wait.
-    pub(crate) async fn due(&self, lane: i32) {
-        match usize::try_from(lane).ok().and_then(|lane| self.lanes.get(lane)) {
+    pub(crate) async fn due(&self, queue: Queue, lane: i32) {
+        match self.of(queue, lane) {
             Some(signal) => signal.notified().await,
             None => std::future::pending().await,
         }
@@ -111,7 +142,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
         secrets: config.secrets,
         looks: Looks::default(),
-        kyc_words: KycWords::built_in(),
+        kyc_words: config.kyc_words,
+        cursors: Cursors::new(config.internal.clone(), "crm-bridge webhook-ingest events"),
         outbox: wake,
         signals: Signals::new(),
         database: database.clone(),

@@ -97,6 +97,51 @@ pub enum AccountStatus {
     Closed,
 }
 
+impl AccountType {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::Live, Self::Demo, Self::Contest];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Demo => "demo",
+            Self::Contest => "contest",
+        }
+    }
+
+    /// The one with this word, exactly as [`Self::as_str`] writes it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
+impl AccountStatus {
+    /// Every one of them.
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::CloseOnly, Self::TradingDisabled, Self::LoginDisabled, Self::Closed];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::CloseOnly => "close_only",
+            Self::TradingDisabled => "trading_disabled",
+            Self::LoginDisabled => "login_disabled",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The one with this word, exactly as [`Self::as_str`] writes it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
 const TYPES: &[(&str, AccountType)] = &[
     ("live", AccountType::Live),
     ("demo", AccountType::Demo),
@@ -123,6 +168,12 @@ pub struct Leverage {
 }
 
 impl Leverage {
+    /// The leverage that is written so for people, as this type writes it.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
+        Self::read(&Json::String(text.to_owned()))
+    }
+
     /// Reads 100, `"100"`, `"1:100"` (whole, from 1) or `"unlimited"` in any case.
     fn read(json: &Json) -> Option<Self> {
         let number = match json {

@@ -52,6 +52,28 @@ pub enum FundType {
     Credit,
 }
 
+impl FundType {
+    /// Every one of them.
+    pub const ALL: [Self; 4] = [Self::Real, Self::Demo, Self::Bonus, Self::Credit];
+
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Demo => "demo",
+            Self::Bonus => "bonus",
+            Self::Credit => "credit",
+        }
+    }
+
+    /// The one with this word, exactly as [`Self::as_str`] writes it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
+}
+
 const FUND_TYPES: &[(&str, FundType)] = &[
     ("real", FundType::Real),
     ("demo", FundType::Demo),

@@ -7,6 +7,7 @@ pub(super) struct Cleaned<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
     pub(super) had_bom: bool,
     pub(super) replaced: bool,
+    pub(super) had_nul: bool,
 }
 
 /// Strips a UTF-8 byte order mark, and turns the escapes of lone surrogates and of U+0000 into `\ufffd`.
@@ -16,12 +17,14 @@ pub(super) struct Cleaned<'a> {
 pub(super) fn clean(body: &[u8]) -> Cleaned<'_> {
     let (body, had_bom) = body.strip_prefix(b"\xef\xbb\xbf").map_or((body, false), |rest| (rest, true));
     let mut bytes = Cow::Borrowed(body);
+    let mut had_nul = false;
     let mut at = 0;
     while let Some(found) = body.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\')) {
         at += found;
         at += match (unit(body, at), unit(body, at + 6)) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(0 | 0xd800..=0xdfff), _) => {
+            (Some(unit @ (0 | 0xd800..=0xdfff)), _) => {
+                had_nul |= unit == 0;
                 if let Some(escape) = bytes.to_mut().get_mut(at..at + 6) {
                     escape.copy_from_slice(br"\ufffd");
                 }
@@ -32,7 +35,7 @@ pub(super) fn clean(body: &[u8]) -> Cleaned<'_> {
         };
     }
     let replaced = matches!(bytes, Cow::Owned(_));
-    Cleaned { bytes, had_bom, replaced }
+    Cleaned { bytes, had_bom, replaced, had_nul }
 }
 
 /// The UTF-16 unit of the `\u....` escape that begins at `at`, if one does.

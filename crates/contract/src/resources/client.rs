@@ -79,3 +79,57 @@ pub struct ClientRecord {
     /// Grows by one with every change of the record.
     pub version: i64,
 }
+
+/// The answer to `GET /clients`: latest change first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientPage {
+    /// The clients.
+    pub clients: Vec<ClientRecord>,
+    /// Where the next page begins; `null` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// The answer to `POST /clients/lookup`. Each address that was asked for stands in one of the three lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LookedUp {
+    /// Those that a client has or had.
+    pub found: Vec<FoundByEmail>,
+    /// Those that nobody has.
+    pub not_found: Vec<String>,
+    /// Those that an acknowledged event names, which is not applied yet. Ask again.
+    pub pending: Vec<String>,
+}
+
+/// An address that was asked for, and whom it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundByEmail {
+    /// The address as it was asked for.
+    pub email: String,
+    /// The client.
+    pub client: ClientRecord,
+}
+
+/// The answer to `PATCH /clients/:email/kyc`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KycRecord {
+    /// The platform's id of the client.
+    pub client_id: Option<String>,
+    /// The client's address, byte for byte as the platform last sent it.
+    pub email: Option<String>,
+    /// How the identity check stands now.
+    pub kyc_status: KycStatus,
+    /// How it stood before this call.
+    pub previous_kyc_status: KycStatus,
+    /// What was noted with it.
+    pub kyc_notes: Option<String>,
+    /// When it last changed.
+    pub kyc_updated_at: Option<Timestamp>,
+    /// The version of the record.
+    pub version: i64,
+    /// Members of the body that mean nothing here. Absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<String>,
+}

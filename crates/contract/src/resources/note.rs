@@ -20,6 +20,9 @@ pub struct Note {
     pub author: Actor,
     /// When.
     pub created_at: Timestamp,
+    /// Members of the body that mean nothing here. Absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<String>,
 }
 
 /// The answer to `GET /clients/:email/notes`: newest first.

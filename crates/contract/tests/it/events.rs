@@ -265,3 +265,18 @@ proptest! {
         prop_assert_eq!(known(&body).0, plain);
     }
 }
+
+#[test]
+fn an_event_tells_every_address_by_which_its_client_can_be_asked_for() {
+    let addresses = |event: &str, data: Value| {
+        let (event, _) = known(&json!({ "event": event, "data": data }));
+        event.addresses().collect::<Vec<_>>()
+    };
+    let both = json!({ "clientEmail": "old@example.com", "email": "new@example.com" });
+    assert_eq!(addresses("account.updated", both.clone()), ["old@example.com", "new@example.com"]);
+    assert_eq!(addresses("account.updated", json!({ "email": "a@example.com" })), ["a@example.com"]);
+    assert_eq!(addresses("account.updated", json!({ "clientId": 1 })), [""; 0]);
+    let deposit = json!({ "clientEmail": "d@example.com", "amount": 1 });
+    assert_eq!(addresses("deposit.completed", deposit), ["d@example.com"]);
+    assert_eq!(addresses("client.registered", both), ["new@example.com"], "there they mean the same");
+}

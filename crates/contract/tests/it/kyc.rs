@@ -49,3 +49,30 @@ fn staff_can_extend_and_change_the_table_but_not_our_own_words() {
     assert_eq!(words.read("approved"), Some(KycStatus::Approved));
     assert_eq!(words.read(""), None);
 }
+
+#[test]
+fn a_setting_adds_words_and_a_bad_one_is_refused_whole() {
+    let read = |setting: &str| KycWords::built_in().with_setting(setting);
+    let words = read(" Green = approved,re-d=rejected, verified=pending").expect("a good setting");
+    for (word, status) in
+        [("green", KycStatus::Approved), ("RED", KycStatus::Rejected), ("verified", KycStatus::Pending)]
+    {
+        assert_eq!(words.read(word), Some(status), "{word}");
+    }
+    assert_eq!(words.read("declined"), Some(KycStatus::Rejected), "the built-in ones stay");
+    let bad = [
+        "",
+        "green",
+        "green=",
+        "=approved",
+        "green=good",
+        "green=Approved",
+        "green=approved,",
+        "a=approved,A=rejected",
+        "approved=rejected",
+        "in-review=approved",
+    ];
+    for setting in bad {
+        assert!(read(setting).is_err(), "{setting}");
+    }
+}

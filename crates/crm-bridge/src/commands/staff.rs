@@ -5,6 +5,7 @@ use std::path::Path;
 use auth::jwt::Signer;
 use auth::staff::Role;
 use contract::clock::Clock;
+use http_kit::config::Environment;
 use serde_json::json;
 
 use super::{Ended, in_words, say};
@@ -19,27 +20,37 @@ pub(crate) fn run(data: &Path, command: StaffCommand) -> Ended {
 
 fn token(data: &Path, arguments: &TokenArgs) -> Ended {
     let environment = settings::environment(data).map_err(in_words)?;
-    let ring = environment.required_key_ring("JWT_SECRET").map_err(in_words)?;
     let role = match arguments.role {
         RoleArg::Admin => Role::Admin,
         RoleArg::Compliance => Role::Compliance,
         RoleArg::Support => Role::Support,
         RoleArg::Auditor => Role::Auditor,
     };
-    let now = Clock::system().now().as_seconds();
     let seconds = i64::from(arguments.minutes) * 60;
-    let claims = json!({
-        "sub": arguments.email,
-        "email": arguments.email,
-        "role": role.as_str(),
-        "iat": now,
-        "exp": now + seconds,
-    });
-    let token = Signer::new(ring).sign(&claims).map_err(in_words)?;
+    let token = sign(&environment, &arguments.email, role, seconds)?;
     if arguments.json {
         say(json!({"token": token, "expiresIn": seconds}));
     } else {
         say(token);
     }
     Ok(true)
+}
+
+/// A staff JWT under the environment's JWT_SECRET, valid for that many seconds.
+pub(super) fn sign(
+    environment: &Environment,
+    email: &str,
+    role: Role,
+    seconds: i64,
+) -> Result<String, String> {
+    let ring = environment.required_key_ring("JWT_SECRET").map_err(in_words)?;
+    let now = Clock::system().now().as_seconds();
+    let claims = json!({
+        "sub": email,
+        "email": email,
+        "role": role.as_str(),
+        "iat": now,
+        "exp": now + seconds,
+    });
+    Signer::new(ring).sign(&claims).map_err(in_words)
 }

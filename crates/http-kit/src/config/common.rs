@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use contract::kyc::KycWords;
 use serde::Deserialize;
 
 use super::{ConfigError, Environment};
@@ -58,6 +59,18 @@ impl Environment {
         let Logging { log_format, log_level } = self.load("")?;
         let format = telemetry::Format::choose(log_format, self.mode()? == Mode::Production);
         Ok(telemetry::Config { format, filter: log_level.unwrap_or_else(|| DEFAULT_FILTER.to_owned()) })
+    }
+
+    /// `KYC_WORDS`: what further words of platforms mean, beside those we know. Every service that reads such words asks here, so that
+    /// one setting means the same everywhere.
+    ///
+    /// # Errors
+    /// Any [`ConfigError`].
+    pub fn kyc_words(&self) -> Result<KycWords, ConfigError> {
+        let (words, name) = (KycWords::built_in(), "KYC_WORDS");
+        let Some(setting) = self.text(name)? else { return Ok(words) };
+        let expected = "a list of words, each once and none of our own, with their meanings: green=approved,red=rejected";
+        words.with_setting(&setting).map_err(|_| ConfigError::invalid(name, expected))
     }
 
     /// `LISTEN_ADDRESS` (`default_address`), `WORKERS` (2, at least 1), `DRAIN_SECONDS` (8).

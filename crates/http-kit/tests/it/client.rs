@@ -83,6 +83,17 @@ async fn what_cannot_be_reached_or_stays_silent_is_told_apart() {
 }
 
 #[actix_web::test]
+async fn a_service_that_is_ready_is_told_from_one_that_is_away_or_silent() {
+    let world = World::start();
+    assert!(client(&world.running.url(), INTERNAL_SECRET).is_ready(TIMEOUT).await);
+    let listener = TcpListener::bind(free_address()).await.expect("binds");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    assert!(!client(&url, INTERNAL_SECRET).is_ready(Duration::from_millis(100)).await, "silent");
+    drop(listener);
+    assert!(!client(&url, INTERNAL_SECRET).is_ready(TIMEOUT).await, "away");
+}
+
+#[actix_web::test]
 async fn redirects_are_not_followed() {
     let world = World::start();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");

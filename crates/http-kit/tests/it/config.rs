@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt as _;
 
+use contract::kyc::KycStatus;
 use http_kit::config::{ConfigError, Environment, Mode};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -217,4 +218,13 @@ proptest! {
             prop_assert_eq!(environment([("A", value.as_str())]).text("A"), Ok(Some(value.clone())));
         }
     }
+}
+
+#[test]
+fn kyc_words_are_read_in_one_place_and_a_bad_list_is_named() {
+    let read = |value: &str| environment([("KYC_WORDS", value)]).kyc_words();
+    assert_eq!(read("").expect("none").read("green"), None);
+    assert_eq!(read("green=approved").expect("good").read("Green"), Some(KycStatus::Approved));
+    let refused = read("hunter2").expect_err("no meaning").to_string();
+    assert!(refused.starts_with("KYC_WORDS is not a list") && !refused.contains("hunter2"), "{refused}");
 }

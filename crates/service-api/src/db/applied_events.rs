@@ -8,8 +8,8 @@ use db::{Conn, DbResult, on_backend};
 use diesel::prelude::*;
 
 use super::schema::applied_events;
-use super::{CHUNK, stored};
-use crate::domain::book::Effect;
+use super::{CHUNK, stored, word};
+use crate::domain::effects::{Conflict, Effect, Outcome};
 
 const APPLIED: &str = "applied";
 const SUPERSEDED: &str = "superseded";
@@ -21,6 +21,7 @@ struct Row {
     client: String,
     result: &'static str,
     applied_at: UtcTime,
+    reason: Option<&'static str>,
 }
 
 /// What those of these events did that were applied before.
@@ -31,12 +32,23 @@ pub(crate) fn among(
     let ids: Vec<String> = events.map(|id| id.to_string()).collect();
     let mut found = HashMap::new();
     for ids in ids.chunks(CHUNK) {
-        let rows: Vec<(String, String, String)> = on_backend!(conn, |c| applied_events::table
-            .filter(applied_events::event_id.eq_any(ids))
-            .select((applied_events::event_id, applied_events::client, applied_events::result))
-            .load(c))?;
-        for (event_id, client, result) in rows {
-            let effect = Effect { client: stored(client.parse())?, superseded: result == SUPERSEDED };
+        let rows: Vec<(String, String, String, Option<String>)> =
+            on_backend!(conn, |c| applied_events::table
+                .filter(applied_events::event_id.eq_any(ids))
+                .select((
+                    applied_events::event_id,
+                    applied_events::client,
+                    applied_events::result,
+                    applied_events::reason,
+                ))
+                .load(c))?;
+        for (event_id, client, result, reason) in rows {
+            let outcome = match reason {
+                Some(reason) => Outcome::Conflict(word(Conflict::parse(&reason))?),
+                None if result == SUPERSEDED => Outcome::Superseded,
+                None => Outcome::Applied,
+            };
+            let effect = Effect { client: stored(client.parse())?, outcome };
             found.insert(stored(event_id.parse())?, effect);
         }
     }
@@ -47,11 +59,14 @@ pub(crate) fn among(
 /// transaction with its effect must not count.
 pub(crate) fn add(conn: &mut Conn, mut effects: Vec<(EventId, Effect)>, now: UtcTime) -> DbResult<()> {
     effects.sort_unstable_by_key(|(event_id, _)| *event_id);
-    let rows = effects.into_iter().map(|(event_id, Effect { client, superseded })| Row {
-        event_id: event_id.to_string(),
-        client: ClientRef::to_string(&client),
-        result: if superseded { SUPERSEDED } else { APPLIED },
-        applied_at: now,
+    let rows = effects.into_iter().map(|(event_id, Effect { client, outcome })| {
+        let (result, reason) = match outcome {
+            Outcome::Applied => (APPLIED, None),
+            Outcome::Superseded => (SUPERSEDED, None),
+            Outcome::Conflict(conflict) => (APPLIED, Some(conflict.as_str())),
+        };
+        let (event_id, client) = (event_id.to_string(), ClientRef::to_string(&client));
+        Row { event_id, client, result, applied_at: now, reason }
     });
     let rows: Vec<Row> = rows.collect();
     for rows in rows.chunks(CHUNK) {

@@ -1,23 +1,24 @@
-//! Events take effect: record, addresses, the note that each was applied, and its audit entry, all in one commit. So a call may be
+//! Events take effect: records, activities, the note that each was applied, and its audit entry, all in one commit. So a call may be
 //! cut off anywhere, come twice, or come to two replicas at once: each event takes effect once, and says so on the trail once.
-//!
-//! Locks are taken in one order by everybody: names, then clients, each sorted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use contract::email::EmailKey;
-use contract::ids::{ClientRef, EntryId, RequestId};
+use contract::audit::Sealed;
+use contract::clock::Timestamp;
+use contract::ids::{AccountRef, ActivityId, ClientRef, EntryId, EventId, RequestId, TransactionRef};
 use contract::internal::{ApplyEvent, ApplyVerdict};
+use contract::resources::Activity;
 use db::types::UtcTime;
 use db::{Conn, Database, DbResult};
 use http_kit::kit::Seams;
 
-use super::{applied_events, client_emails, clients, identities};
-use crate::domain::book::Book;
-use crate::domain::effects::{self, Plan, plan};
-use crate::domain::identity::Identity;
-use crate::domain::order::OrderKey;
+use super::records::{self, Due};
+use super::{activities, applied_events, identities};
+use crate::domain::effects::{self, Effect, Happening, NewIds};
+use crate::domain::history;
+use crate::domain::identity::{Identity, Unfit};
 use crate::domain::trail;
 
 /// Applies the events in one commit; when that fails because of one of them, each in a commit of its own, so that the others
@@ -66,90 +67,79 @@ fn apply_together(
     request: &RequestId,
 ) -> DbResult<Vec<ApplyVerdict>> {
     let now = seams.clock.now();
-    let plans: Vec<(&ApplyEvent, Plan<'_>)> = events.iter().map(|event| (event, plan(event))).collect();
-    lock_names(conn, &plans)?;
+    let named: Vec<(&ApplyEvent, Result<Identity, Unfit>)> =
+        events.iter().map(|event| (event, Identity::of(&event.source, &event.event))).collect();
+    lock_names(conn, &named)?;
     // Read under the locks: whoever applied one of these held them until now.
     let mut known = applied_events::among(conn, events.iter().map(|event| event.event_id))?;
-    let due = plans.iter().filter(|(event, _)| !known.contains_key(&event.event_id));
-    let due = due
-        .filter_map(|(_, plan)| if let Plan::Register(identity, _) = plan { Some(identity) } else { None });
-    let mut book = load(conn, &due.collect::<Vec<_>>())?;
+    let due = named.iter().filter(|(event, _)| !known.contains_key(&event.event_id));
+    let due: Vec<Due<'_>> = due.filter_map(|(event, named)| Some((*event, named.as_ref().ok()?))).collect();
+    let mut records = records::load(conn, &due)?;
 
     let mut verdicts = Vec::with_capacity(events.len());
-    let mut done = Vec::new();
-    let mut entries = Vec::new();
-    for (event, plan) in plans {
+    let mut written = Written::default();
+    for (event, named) in &named {
         let event_id = event.event_id;
-        verdicts.push(match (plan, known.get(&event_id)) {
-            (_, Some(effect)) => effects::applied_before(event_id, *effect),
-            (Plan::Refuse(unfit), None) => effects::refused(event_id, unfit),
-            (Plan::Wait, None) => effects::failed(event_id, "no_effect_yet"),
-            (Plan::Register(identity, said), None) => {
-                let new_id = ClientRef::new(now, seams.random.bytes());
-                let effect = book.register(&identity, said, OrderKey::of(event), now, new_id);
-                let entry_id = EntryId::new(now, seams.random.bytes());
-                let entry = trail::applied(entry_id, now, event, effect, request);
-                entries.push(http_kit::audit::seal(&entry, &seams.random));
+        verdicts.push(match (named, known.get(&event_id)) {
+            (_, Some(effect)) => effects::verdict(event_id, *effect, true),
+            (Err(unfit), None) => effects::refused(event_id, *unfit),
+            (Ok(identity), None) => {
+                let (effect, happenings) = records.apply(event, identity, now, new_ids(now, seams));
+                written.note(event, effect, &happenings, (now, seams, request));
                 known.insert(event_id, effect);
-                done.push((event_id, effect));
-                effects::applied(event_id, effect)
+                effects::verdict(event_id, effect, false)
             }
         });
     }
-    if !done.is_empty() {
-        save(conn, book)?;
-        applied_events::add(conn, done, UtcTime::of(now))?;
-        outbox::insert_many(conn, &entries)?;
+    if !written.effects.is_empty() {
+        records::save(conn, records)?;
+        activities::add(conn, &written.activities)?;
+        applied_events::add(conn, written.effects, UtcTime::of(now))?;
+        outbox::insert_many(conn, &written.entries)?;
     }
     Ok(verdicts)
 }
 
-fn lock_names(conn: &mut Conn, plans: &[(&ApplyEvent, Plan<'_>)]) -> DbResult<()> {
-    let mut keys = BTreeSet::new();
-    for (_, plan) in plans {
-        if let Plan::Register(identity, _) = plan {
-            keys.extend(identity.lock_keys());
+/// What is to be written of the events themselves, beside the records that they changed.
+#[derive(Default)]
+struct Written {
+    effects: Vec<(EventId, Effect)>,
+    activities: Vec<(ClientRef, Activity)>,
+    entries: Vec<Sealed>,
+}
+
+impl Written {
+    fn note(
+        &mut self,
+        event: &ApplyEvent,
+        effect: Effect,
+        happenings: &[Happening],
+        (now, seams, request): (Timestamp, &Seams, &RequestId),
+    ) {
+        for happening in happenings {
+            // A microsecond apart, so that they stay in the order in which they happened.
+            let step = Duration::from_micros(self.activities.len().try_into().unwrap_or(0));
+            let at = now.plus(step);
+            let id = ActivityId::new(at, seams.random.bytes());
+            self.activities.push((effect.client, history::activity(event, happening, id, at)));
         }
+        let entry_id = EntryId::new(now, seams.random.bytes());
+        let entry = trail::applied(entry_id, now, event, effect, request);
+        self.entries.push(http_kit::audit::seal(&entry, &seams.random));
+        self.effects.push((event.event_id, effect));
     }
+}
+
+fn new_ids(now: Timestamp, seams: &Seams) -> NewIds {
+    NewIds {
+        client: ClientRef::new(now, seams.random.bytes()),
+        account: AccountRef::new(now, seams.random.bytes()),
+        transaction: TransactionRef::new(now, seams.random.bytes()),
+    }
+}
+
+fn lock_names(conn: &mut Conn, named: &[(&ApplyEvent, Result<Identity, Unfit>)]) -> DbResult<()> {
+    let identities = named.iter().filter_map(|(_, named)| named.as_ref().ok());
+    let keys: BTreeSet<String> = identities.flat_map(Identity::lock_keys).collect();
     identities::lock(conn, &keys.into_iter().collect::<Vec<_>>())
-}
-
-/// All records that these identities may name, locked, and who of them has or had which of the addresses.
-fn load(conn: &mut Conn, identities: &[&Identity]) -> DbResult<Book> {
-    let mut ids = BTreeSet::new();
-    let mut of_source: BTreeMap<&str, Vec<&Identity>> = BTreeMap::new();
-    for identity in identities {
-        of_source.entry(&identity.source).or_default().push(identity);
-    }
-    for (source, identities) in of_source {
-        let client_ids: BTreeSet<&str> =
-            identities.iter().filter_map(|one| one.client_id.as_deref()).collect();
-        ids.extend(clients::ids_of_client_ids(conn, source, &client_ids.into_iter().collect::<Vec<_>>())?);
-
-        let keys: BTreeSet<&EmailKey> = identities.iter().filter_map(|one| one.address.as_ref()).collect();
-        let texts: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-        let alone = clients::known_by_address_alone(conn, source, &texts)?;
-        let taken: BTreeSet<&str> = alone.iter().filter_map(|(_, key)| key.as_deref()).collect();
-
-        let by_address = identities.iter().filter(|one| one.client_id.is_none());
-        let asked: BTreeSet<&EmailKey> = by_address.filter_map(|one| one.address.as_ref()).collect();
-        for key in asked.into_iter().filter(|key| !taken.contains(key.as_str())) {
-            ids.extend(
-                clients::holders(conn, Some(source), key)?.into_iter().map(|client| client.id.to_string()),
-            );
-        }
-        ids.extend(alone.into_iter().map(|(id, _)| id));
-    }
-    let ids: Vec<String> = ids.into_iter().collect();
-    let keys: BTreeSet<EmailKey> = identities.iter().filter_map(|one| one.address.clone()).collect();
-    let clients = clients::load_locked(conn, &ids)?;
-    let addresses = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
-    Ok(Book::new(clients, addresses))
-}
-
-fn save(conn: &mut Conn, book: Book) -> DbResult<()> {
-    let changes = book.into_changes();
-    clients::save(conn, &changes.clients)?;
-    client_emails::add(conn, &changes.addresses)?;
-    changes.merged.iter().try_for_each(|merged| client_emails::hand_over(conn, merged))
 }

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
+use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
+use serde::{Deserialize, Serialize};
 
 use super::schema::{client_emails, clients};
-use super::{CHUNK, stored};
-use crate::domain::client::{Client, Fact, Field, Kyc};
+use super::{CHUNK, stored, word};
+use crate::domain::client::{Client, Field, Kyc};
+use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 
 /// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
@@ -22,7 +25,7 @@ const MOST_HOLDERS: i64 = 100;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
-struct Row {
+pub(super) struct Row {
     id: String,
     source: String,
     client_id: Option<String>,
@@ -45,16 +48,25 @@ struct Row {
     version: i64,
 }
 
+/// `field_orders`: the order key of each field that an event has said, and of the identity check.
+#[derive(Serialize, Deserialize)]
+struct Orders {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kyc: Option<OrderKey>,
+    #[serde(flatten)]
+    fields: BTreeMap<Field, OrderKey>,
+}
+
 impl Row {
     fn of(client: &Client) -> DbResult<Self> {
         let value = |field| client.value(field).map(str::to_owned);
-        let orders: BTreeMap<Field, OrderKey> =
-            client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
+        let fields = client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
+        let orders = Orders { kyc: client.kyc.order, fields };
         Ok(Self {
             id: client.id.to_string(),
             source: client.source.clone(),
             client_id: client.client_id.clone(),
-            email: value(Field::Email),
+            email: client.email().map(str::to_owned),
             email_key: client.address().map(|key| key.as_str().to_owned()),
             first_name: value(Field::FirstName),
             last_name: value(Field::LastName),
@@ -64,7 +76,7 @@ impl Row {
             status: client.status.as_str().to_owned(),
             kyc_status: client.kyc.status.as_str().to_owned(),
             kyc_notes: client.kyc.notes.clone(),
-            kyc_updated_at: client.kyc.updated_at.map(UtcTime::of),
+            kyc_updated_at: client.kyc_updated_at().map(UtcTime::of),
             registered_at: client.registered_at.map(UtcTime::of),
             field_orders: stored(serde_json::to_string(&orders))?,
             merged_into: client.merged_into.map(|into| into.to_string()),
@@ -74,18 +86,19 @@ impl Row {
         })
     }
 
-    fn into_client(self) -> DbResult<Client> {
-        let orders: BTreeMap<Field, OrderKey> = stored(serde_json::from_str(&self.field_orders))?;
-        let mut facts = BTreeMap::new();
+    pub(super) fn into_client(self) -> DbResult<Client> {
+        let orders: Orders = stored(serde_json::from_str(&self.field_orders))?;
+        let mut facts = Facts::new();
+        let email = if orders.fields.contains_key(&Field::Email) { Field::Email } else { Field::NamedEmail };
         for (field, value) in [
-            (Field::Email, self.email),
+            (email, self.email),
             (Field::FirstName, self.first_name),
             (Field::LastName, self.last_name),
             (Field::Phone, self.phone),
             (Field::Country, self.country),
             (Field::Language, self.language),
         ] {
-            if let (Some(value), Some(order)) = (value, orders.get(&field)) {
+            if let (Some(value), Some(order)) = (value, orders.fields.get(&field)) {
                 facts.insert(field, Fact { value, order: *order });
             }
         }
@@ -96,11 +109,7 @@ impl Row {
             client_id: self.client_id,
             facts,
             status: word(ClientStatus::parse(&self.status))?,
-            kyc: Kyc {
-                status: word(kyc_status)?,
-                notes: self.kyc_notes,
-                updated_at: self.kyc_updated_at.map(timestamp),
-            },
+            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: orders.kyc },
             registered_at: self.registered_at.map(timestamp),
             merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
             created_at: timestamp(self.created_at),
@@ -108,10 +117,6 @@ impl Row {
             version: self.version,
         })
     }
-}
-
-fn word<T>(read: Option<T>) -> DbResult<T> {
-    read.ok_or_else(|| DbError::broken("a stored word is none that this service writes"))
 }
 
 fn timestamp(time: UtcTime) -> Timestamp {
@@ -127,18 +132,19 @@ pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&st
         .load(c))?)
 }
 
-/// Those of a source's clients that are known by one of these addresses alone, each with its address.
+/// The ids of those of a source's clients without a clientId that have or had one of these addresses, each with its address.
 pub(crate) fn known_by_address_alone(
     conn: &mut Conn,
     source: &str,
     keys: &[&str],
-) -> DbResult<Vec<(String, Option<String>)>> {
-    Ok(on_backend!(conn, |c| clients::table
+) -> DbResult<Vec<(String, String)>> {
+    Ok(on_backend!(conn, |c| client_emails::table
+        .inner_join(clients::table)
+        .filter(client_emails::email_key.eq_any(keys))
         .filter(clients::source.eq(source))
         .filter(clients::client_id.is_null())
         .filter(clients::merged_into.is_null())
-        .filter(clients::email_key.eq_any(keys))
-        .select((clients::id, clients::email_key))
+        .select((clients::id, client_emails::email_key))
         .load(c))?)
 }
 
@@ -198,9 +204,57 @@ pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Clien
     rows.into_iter().map(Row::into_client).collect()
 }
 
-/// Writes these clients as they are now, in the order given.
+/// How often a record was merged into another at most, before we think that they go in a circle.
+const MOST_MERGES: usize = 100;
+
+/// The client with this id, its row locked to the end of the transaction; where the record was merged into another, that one.
+pub(crate) fn lock(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
+    let mut id = id.to_string();
+    for _ in 0..MOST_MERGES {
+        let query = clients::table.filter(clients::id.eq(id));
+        let row: Option<Row> = match conn {
+            Conn::Postgres(c) => query.for_update().select(Row::as_select()).first(c).optional()?,
+            // SQLite's one writer is us.
+            Conn::Sqlite(c) => query.select(Row::as_select()).first(c).optional()?,
+        };
+        match row {
+            Some(Row { merged_into: Some(into), .. }) => id = into,
+            row => return row.map(Row::into_client).transpose(),
+        }
+    }
+    Err(DbError::broken("records are merged into each other in a circle"))
+}
+
+/// The live client with this id, of ours; where the record was merged into another, that one.
+pub(crate) fn of_id(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
+    let mut id = id.to_string();
+    for _ in 0..MOST_MERGES {
+        let query = clients::table.filter(clients::id.eq(id));
+        let row: Option<Row> = on_backend!(conn, |c| query.select(Row::as_select()).first(c).optional())?;
+        match row {
+            Some(Row { merged_into: Some(into), .. }) => id = into,
+            row => return row.map(Row::into_client).transpose(),
+        }
+    }
+    Err(DbError::broken("records are merged into each other in a circle"))
+}
+
+/// The live clients with this clientId, of all sources.
+pub(crate) fn of_client_id(conn: &mut Conn, client_id: &str) -> DbResult<Vec<Client>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| clients::table
+        .filter(clients::client_id.eq(client_id))
+        .filter(clients::merged_into.is_null())
+        .order(clients::source)
+        .limit(MOST_HOLDERS)
+        .select(Row::as_select())
+        .load(c))?;
+    rows.into_iter().map(Row::into_client).collect()
+}
+
+/// Writes these clients as they are now. Those merged into others come first: an address that moves on must be free by then.
 pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
-    let rows = changed.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    let (merged, live): (Vec<&Client>, _) = changed.iter().partition(|client| client.merged_into.is_some());
+    let rows = merged.into_iter().chain(live).map(Row::of).collect::<DbResult<Vec<_>>>()?;
     for rows in rows.chunks(CHUNK) {
         on_backend!(conn, |c| diesel::insert_into(clients::table)
             .values(rows)

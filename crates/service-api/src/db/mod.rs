@@ -1,17 +1,32 @@
-//! Rows and queries of service-api, a file per table, and the two pieces of work made of them: `apply` and `find`.
+//! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply` (on `records` and `merging`),
+//! `changes`, `find` and `search`.
 
+pub(crate) mod accounts;
+pub(crate) mod activities;
 pub(crate) mod applied_events;
 pub(crate) mod apply;
+pub(crate) mod changes;
 pub(crate) mod client_emails;
 pub(crate) mod clients;
 pub(crate) mod find;
+pub(crate) mod idempotency_keys;
 pub(crate) mod identities;
+mod merging;
+pub(crate) mod notes;
+mod records;
 mod schema;
+pub(crate) mod search;
+pub(crate) mod transactions;
 
 use db::{DbError, DbResult};
 
-/// Rows in one statement at most: SQLite takes 32,766 values, PostgreSQL 65,535, and our widest row has 20.
+/// Rows in one statement at most: SQLite takes 32,766 values, PostgreSQL 65,535, and our widest row has 26.
 const CHUNK: usize = 1_000;
+
+/// A stored word must be one of ours.
+fn word<T>(read: Option<T>) -> DbResult<T> {
+    read.ok_or_else(|| DbError::broken("a stored word is none that this service writes"))
+}
 
 /// What we stored must read back; if not, the fault is ours.
 fn stored<T, E>(read: Result<T, E>) -> DbResult<T> {

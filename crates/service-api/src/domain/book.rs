@@ -1,5 +1,6 @@
-//! Whose record an event is about. A book holds the records that a batch of events may touch, decides for each event which one it
-//! names, and remembers what changed. It is handed all that matters, under locks on the names, and writes nothing itself.
+//! Whose record an event is about. A book holds the clients that a batch of events may touch, decides for each event which one it
+//! names, and remembers what changed. It is handed all that matters, under locks on the names, and writes nothing itself. What
+//! belongs to a client beside its record is [`super::ledger`]'s.
 //!
 //! - clientId decides over the address. Two clientIds with one address are two clients.
 //! - An event with an address alone is about whoever holds that address, else held it, else about a new client.
@@ -11,10 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
-use contract::events::ClientRegistered;
 use contract::ids::ClientRef;
 
-use super::client::{Client, Heard};
+use super::client::Client;
 use super::identity::Identity;
 use super::lookup::Rank;
 use super::order::OrderKey;
@@ -52,15 +52,6 @@ pub(crate) struct Changes {
     pub(crate) merged: Vec<Merged>,
 }
 
-/// What an event did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Effect {
-    /// Whose record it is about.
-    pub(crate) client: ClientRef,
-    /// True if nothing changed because newer events had said it all.
-    pub(crate) superseded: bool,
-}
-
 impl Book {
     /// A book of these live clients, and of who has or had which address.
     pub(crate) fn new(
@@ -77,23 +68,50 @@ impl Book {
         book
     }
 
-    /// Applies one registration. `new_id` is the id of the client, should it be a new one.
-    pub(crate) fn register(
+    /// The client that the identity names, and whether deciding so changed anything. `new_id` is the id of the client, should it be
+    /// a new one.
+    pub(crate) fn whose(
         &mut self,
         identity: &Identity,
-        said: &ClientRegistered,
         order: OrderKey,
         now: Timestamp,
         new_id: ClientRef,
-    ) -> Effect {
-        let (client, settled) = self.settle(identity, now, new_id);
-        let named = identity.address.clone().is_some_and(|key| self.name(client, key));
-        let heard = self.clients.get_mut(&client).map(|record| record.register(said, order, now));
-        let superseded = heard == Some(Heard::Overtaken) && !settled && !named;
-        if !superseded {
+    ) -> (ClientRef, bool) {
+        let (client, mut changed) = self.settle(identity, now, new_id);
+        for key in identity.addresses() {
+            changed |= self.name(client, key.clone());
+        }
+        if let (Some(email), Some(record)) = (&identity.email, self.clients.get_mut(&client)) {
+            changed |= record.named_by(email, order, now);
+        }
+        if changed {
             self.changes.clients.insert(client);
         }
-        Effect { client, superseded }
+        (client, changed)
+    }
+
+    /// Changes a client of this book; `change` says whether it did.
+    pub(crate) fn change<T>(
+        &mut self,
+        client: ClientRef,
+        change: impl FnOnce(&mut Client) -> (bool, T),
+    ) -> Option<T> {
+        let (changed, result) = change(self.clients.get_mut(&client)?);
+        if changed {
+            self.changes.clients.insert(client);
+        }
+        Some(result)
+    }
+
+    /// May these two be one person? Only where both have clientIds, and other ones, can't they.
+    pub(crate) fn may_be_one(&self, one: ClientRef, other: ClientRef) -> bool {
+        let client_id = |id| self.clients.get(&id).and_then(|client: &Client| client.client_id.as_ref());
+        one == other || client_id(one).is_none() || client_id(other).is_none()
+    }
+
+    /// The records that turned out to be another's, so far.
+    pub(crate) fn merged(&self) -> &[Merged] {
+        &self.changes.merged
     }
 
     /// The live records.
@@ -108,31 +126,40 @@ impl Book {
         Changes { clients, addresses: addresses.into_iter().collect(), merged }
     }
 
-    /// The record that the identity names, and whether deciding so changed anything.
+    /// The record that the identity names, and whether deciding so made, adopted or merged one. Records known by one of the addresses
+    /// alone are the same person's.
     fn settle(&mut self, identity: &Identity, now: Timestamp, new_id: ClientRef) -> (ClientRef, bool) {
-        let Identity { source, client_id, address } = identity;
-        let Some(client_id) = client_id else {
-            let holder = address.as_ref().and_then(|key| self.holder(source, key));
-            return match holder {
-                Some(known) => (known, false),
-                None => (self.open(Client::new(new_id, source, None, now)), true),
-            };
+        let Identity { source, client_id, .. } = identity;
+        let alone: BTreeSet<ClientRef> =
+            identity.addresses().filter_map(|key| self.known_by_address_alone(source, key)).collect();
+        let known = match client_id {
+            Some(client_id) => self.of_client_id(source, client_id),
+            None => self.named_by_address(identity),
         };
-        let alone = address.as_ref().and_then(|key| self.known_by_address_alone(source, key));
-        match (self.of_client_id(source, client_id), alone) {
-            (Some(known), Some(alone)) => {
-                self.merge(alone, known, now);
-                (known, true)
-            }
-            (Some(known), None) => (known, false),
-            (None, Some(alone)) => {
-                if let Some(client) = self.clients.get_mut(&alone) {
-                    client.adopt(client_id, now);
-                }
-                (alone, true)
-            }
-            (None, None) => (self.open(Client::new(new_id, source, Some(client_id), now)), true),
+        let (client, mut changed) = match known.or_else(|| alone.first().copied()) {
+            Some(client) => (client, false),
+            None => (self.open(Client::new(new_id, source, client_id.as_deref(), now)), true),
+        };
+        if let (None, Some(client_id), Some(record)) = (known, client_id, self.clients.get_mut(&client))
+            && record.client_id.is_none()
+        {
+            record.adopt(client_id, now);
+            changed = true;
         }
+        for other in alone.into_iter().filter(|other| *other != client) {
+            self.merge(other, client, now);
+            changed = true;
+        }
+        (client, changed)
+    }
+
+    /// Whom addresses without a clientId mean: of their holders one who has a clientId, else the first.
+    fn named_by_address(&self, identity: &Identity) -> Option<ClientRef> {
+        let holders: Vec<ClientRef> =
+            identity.addresses().filter_map(|key| self.holder(&identity.source, key)).collect();
+        let has_client_id =
+            |id: &ClientRef| self.clients.get(id).is_some_and(|client| client.client_id.is_some());
+        holders.iter().copied().find(has_client_id).or_else(|| holders.first().copied())
     }
 
     fn open(&mut self, client: Client) -> ClientRef {

@@ -1,48 +1,229 @@
-//! What is to be done about an event, and the verdict on it. The type of an event decides which rule it goes to; those without a
-//! rule yet are neither applied nor refused.
+//! What an event does, and the verdict on it. The type of an event decides which rule it goes to.
 
-use contract::events::{ClientRegistered, Event};
-use contract::ids::EventId;
+use contract::clock::Timestamp;
+use contract::events::{AccountUpdated, ClientRegistered, Event, KycUpdated};
+use contract::ids::{AccountRef, ClientRef, EventId, TransactionRef};
 use contract::internal::{ApplyEvent, ApplyResult, ApplyVerdict};
+use contract::resources::TransactionKind;
 
-use super::book::Effect;
+use super::account::AccountKey;
+use super::book::Book;
+use super::client::KycChange;
+use super::facts::Heard;
 use super::identity::{Identity, Unfit};
+use super::ledger::{AnothersAccount, Ledger};
+use super::order::OrderKey;
+use super::transaction::{Telling, TransactionKey};
 
-/// What is to be done about an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Plan<'a> {
-    /// Put this registration into the record of that client.
-    Register(Identity, &'a ClientRegistered),
-    /// It can't be applied, now or ever.
-    Refuse(Unfit),
-    /// This version has no effect for it: it is to be tried again by the next.
-    Wait,
+/// Why facts stand in conflict until staff decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// Other facts came under the same transaction's key.
+    Transaction,
+    /// The account is another client's.
+    AnothersAccount,
 }
 
-/// The plan for an event.
-pub(crate) fn plan(event: &ApplyEvent) -> Plan<'_> {
-    match &event.event {
-        Event::ClientRegistered(said) => match Identity::of(&event.source, said) {
-            Ok(identity) => Plan::Register(identity, said),
-            Err(unfit) => Plan::Refuse(unfit),
-        },
-        Event::DepositCompleted(_)
-        | Event::WithdrawalCompleted(_)
-        | Event::KycUpdated(_)
-        | Event::AccountUpdated(_) => Plan::Wait,
+impl Conflict {
+    /// Every reason.
+    const ALL: [Self; 2] = [Self::Transaction, Self::AnothersAccount];
+
+    /// The stable word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transaction => "transaction_conflict",
+            Self::AnothersAccount => "account_of_another_client",
+        }
+    }
+
+    /// The reason with this word.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
     }
 }
 
-/// The verdict on an event that took effect just now.
-pub(crate) fn applied(event_id: EventId, effect: Effect) -> ApplyVerdict {
-    let result = if effect.superseded { ApplyResult::Superseded } else { ApplyResult::Applied };
-    ApplyVerdict { event_id, result, reason: None }
+/// How an event took effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// What it says stands.
+    Applied,
+    /// Newer events had said it all.
+    Superseded,
+    /// It contradicts what is on record.
+    Conflict(Conflict),
 }
 
-/// The verdict on an event that took effect before; one that was superseded then is so for ever.
-pub(crate) fn applied_before(event_id: EventId, effect: Effect) -> ApplyVerdict {
-    let result = if effect.superseded { ApplyResult::Superseded } else { ApplyResult::AlreadyApplied };
-    ApplyVerdict { event_id, result, reason: None }
+/// What an event did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Effect {
+    /// Whose record it is about.
+    pub(crate) client: ClientRef,
+    /// How it ended.
+    pub(crate) outcome: Outcome,
+}
+
+/// What changed, for the client's activities; the names are those of the fields that hold something else now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// The registration came.
+    Registered,
+    /// The profile changed.
+    Profile(Vec<&'static str>),
+    /// The identity check changed.
+    Kyc(KycChange),
+    /// An account is new, or changed.
+    Account { opened: bool, changed: Vec<&'static str> },
+    /// A transaction is new, is told otherwise, or stands in conflict.
+    Transaction { kind: TransactionKind, new: bool, in_conflict: bool },
+}
+
+/// Ids for what an event may have to make.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewIds {
+    pub(crate) client: ClientRef,
+    pub(crate) account: AccountRef,
+    pub(crate) transaction: TransactionRef,
+}
+
+/// Everything that a batch of events works on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Records {
+    pub(crate) book: Book,
+    pub(crate) ledger: Ledger,
+}
+
+impl Records {
+    /// Applies an event of the client that `identity` names.
+    pub(crate) fn apply(
+        &mut self,
+        event: &ApplyEvent,
+        identity: &Identity,
+        now: Timestamp,
+        ids: NewIds,
+    ) -> (Effect, Vec<Happening>) {
+        let order = OrderKey::of(event);
+        let merged_before = self.book.merged().len();
+        let (client, settled) = self.book.whose(identity, order, now, ids.client);
+        let merged: Vec<_> = self.book.merged().iter().skip(merged_before).copied().collect();
+        merged.into_iter().for_each(|merged| self.ledger.hand_over(merged, now));
+        let at = At { client, order, now };
+        let (outcome, happenings) = match &event.event {
+            Event::ClientRegistered(said) => self.register(said, at),
+            Event::KycUpdated(said) => self.check_identity(said, at),
+            Event::AccountUpdated(said) => self.change_account(&event.source, said, at, ids.account),
+            Event::DepositCompleted(said) | Event::WithdrawalCompleted(said) => {
+                let kind = match &event.event {
+                    Event::DepositCompleted(_) => TransactionKind::Deposit,
+                    _ => TransactionKind::Withdrawal,
+                };
+                let key = TransactionKey::of(&event.source, kind, said, event.event_id);
+                let new_id = ids.transaction;
+                let told = Telling { said, client, event_id: event.event_id, order, now, new_id };
+                self.tell_transaction(&key, told)
+            }
+        };
+        // Who is meant was news, even where what was said was none.
+        let outcome = if outcome == Outcome::Superseded && settled { Outcome::Applied } else { outcome };
+        (Effect { client, outcome }, happenings)
+    }
+
+    fn register(&mut self, said: &ClientRegistered, at: At) -> (Outcome, Vec<Happening>) {
+        let registering = self.book.change(at.client, |client| {
+            let first = client.registered_at.is_none();
+            let heard = client.register(said, at.order, at.now);
+            (!heard.is_overtaken(), (heard, first))
+        });
+        let (heard, first) = registering.unwrap_or_default();
+        let happening = match first {
+            true => Some(Happening::Registered),
+            false if heard.changed.is_empty() => None,
+            false => Some(Happening::Profile(heard.changed.clone())),
+        };
+        (outcome(&heard), happening.into_iter().collect())
+    }
+
+    fn check_identity(&mut self, said: &KycUpdated, at: At) -> (Outcome, Vec<Happening>) {
+        let checking = self.book.change(at.client, |client| {
+            let (heard, change) = client.hear_kyc(said, at.order, at.now);
+            (!heard.is_overtaken(), (heard, change))
+        });
+        let (heard, change) = checking.unwrap_or_default();
+        (outcome(&heard), change.map(Happening::Kyc).into_iter().collect())
+    }
+
+    /// The account first: an event about another client's account changes nothing of this client either.
+    fn change_account(
+        &mut self,
+        source: &str,
+        said: &AccountUpdated,
+        at: At,
+        new_id: AccountRef,
+    ) -> (Outcome, Vec<Happening>) {
+        let mut happenings = Vec::new();
+        let mut heard = Heard::default();
+        if let Some(key) = AccountKey::of(source, said, at.client) {
+            let hearing =
+                self.ledger.hear_account(&key, said, at.client, at.order, (at.now, new_id), &self.book);
+            match hearing {
+                Err(AnothersAccount) => return (Outcome::Conflict(Conflict::AnothersAccount), happenings),
+                Ok((of_account, opened)) => {
+                    let changed = of_account.changed.clone();
+                    if opened || !changed.is_empty() {
+                        happenings.push(Happening::Account { opened, changed });
+                    }
+                    heard = of_account;
+                    if opened {
+                        heard.changes("accountId");
+                    }
+                }
+            }
+        }
+        let profile = self.book.change(at.client, |client| {
+            let heard = client.hear_account(said, at.order, at.now);
+            (!heard.is_overtaken(), heard)
+        });
+        let profile = profile.unwrap_or_default();
+        if !profile.changed.is_empty() {
+            happenings.push(Happening::Profile(profile.changed.clone()));
+        }
+        (outcome(&heard.and(profile)), happenings)
+    }
+
+    fn tell_transaction(&mut self, key: &TransactionKey, telling: Telling<'_>) -> (Outcome, Vec<Happening>) {
+        let told = self.ledger.tell(key, telling, &self.book);
+        let happening =
+            Happening::Transaction { kind: key.kind, new: told.new, in_conflict: told.in_conflict };
+        let changed = told.new || !told.heard.changed.is_empty();
+        let outcome = match told.in_conflict {
+            true => Outcome::Conflict(Conflict::Transaction),
+            false if told.new => Outcome::Applied,
+            false => outcome(&told.heard),
+        };
+        (outcome, changed.then_some(happening).into_iter().collect())
+    }
+}
+
+/// Of whom an event speaks, and when.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    client: ClientRef,
+    order: OrderKey,
+    now: Timestamp,
+}
+
+fn outcome(heard: &Heard) -> Outcome {
+    if heard.is_overtaken() { Outcome::Superseded } else { Outcome::Applied }
+}
+
+/// The verdict on an event that took effect, now or before.
+pub(crate) fn verdict(event_id: EventId, effect: Effect, before: bool) -> ApplyVerdict {
+    let (result, reason) = match effect.outcome {
+        Outcome::Superseded => (ApplyResult::Superseded, None),
+        Outcome::Conflict(conflict) => (ApplyResult::Conflict, Some(conflict.as_str().to_owned())),
+        Outcome::Applied if before => (ApplyResult::AlreadyApplied, None),
+        Outcome::Applied => (ApplyResult::Applied, None),
+    };
+    ApplyVerdict { event_id, result, reason }
 }
 
 /// The verdict on an event that is refused for good.

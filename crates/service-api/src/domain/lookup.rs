@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
+use contract::internal::FoundClient;
 use contract::resources::ClientRecord;
 
 use super::client::{Client, Field};
@@ -37,12 +38,23 @@ pub(crate) fn meant(candidates: Vec<Client>, asked: &EmailKey) -> Option<Client>
     candidates.into_iter().min_by_key(|client| Rank::of(client, asked))
 }
 
+/// A client, as far as an impersonation has to know it.
+pub(crate) fn found(client: Client) -> FoundClient {
+    FoundClient {
+        id: client.id,
+        email: client.email().map(str::to_owned),
+        status: client.status,
+        client_id: client.client_id,
+        source: client.source,
+    }
+}
+
 /// The answer about a client. `other_client_ids` are those of other live clients that have the same address now.
 pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRecord {
     let value = |field| client.value(field).map(str::to_owned);
     ClientRecord {
         id: client.id,
-        email: value(Field::Email),
+        email: client.email().map(str::to_owned),
         first_name: value(Field::FirstName),
         last_name: value(Field::LastName),
         phone: value(Field::Phone),
@@ -51,7 +63,7 @@ pub(crate) fn record(client: Client, other_client_ids: Vec<String>) -> ClientRec
         status: client.status,
         kyc_status: client.kyc.status,
         kyc_notes: client.kyc.notes.clone(),
-        kyc_updated_at: client.kyc.updated_at,
+        kyc_updated_at: client.kyc_updated_at(),
         other_client_ids,
         created_at: client.registered_at.unwrap_or(client.created_at),
         updated_at: client.updated_at,

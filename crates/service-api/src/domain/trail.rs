@@ -8,7 +8,7 @@ use contract::clock::Timestamp;
 use contract::ids::{EntryId, RequestId};
 use contract::internal::ApplyEvent;
 
-use super::book::Effect;
+use super::effects::{Effect, Outcome as Ended};
 
 /// The longest source that gets into an entry, in characters.
 const LONGEST_SOURCE: usize = 100;
@@ -23,10 +23,15 @@ pub(crate) fn applied(
 ) -> Entry {
     let open = |text: &str| Value::Text(Text::open(text));
     let source: String = event.source.chars().take(LONGEST_SOURCE).collect();
+    let (result, reason) = match effect.outcome {
+        Ended::Applied => ("applied", None),
+        Ended::Superseded => ("superseded", None),
+        Ended::Conflict(conflict) => ("conflict", Some(conflict.as_str().to_owned())),
+    };
     let details = [
         ("eventId", open(&event.event_id.to_string())),
         ("eventType", open(event.event.event_type().as_str())),
-        ("result", open(if effect.superseded { "superseded" } else { "applied" })),
+        ("result", open(result)),
     ];
     Entry {
         id,
@@ -35,7 +40,7 @@ pub(crate) fn applied(
         category: Category::Webhook,
         action: "event.apply".to_owned(),
         outcome: Outcome::Success,
-        reason: None,
+        reason,
         actor: Actor { kind: ActorKind::Platform, id: Some(Text::open(source)) },
         target: Some(Target { kind: "client".to_owned(), id: Text::open(effect.client.to_string()) }),
         address: None,

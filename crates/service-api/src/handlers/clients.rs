@@ -1,103 +1,131 @@
-//! The client record, by address.
+//! The client record: by name, in pages, and many at once.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
-use actix_web::http::header::ETAG;
-use actix_web::web::Data;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
+use actix_web::web::{Bytes, Data, Json, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::audit::Text;
-use contract::email::EmailKey;
-use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient};
-use contract::resources::ClientRecord;
-use http_kit::caller::{Caller, Service};
+use contract::internal::{FindClients, FoundClients, SSO_ISSUER};
+use contract::resources::{ClientPage, FoundByEmail, LookedUp};
+use futures_util::{StreamExt as _, stream};
+use http_kit::caller::{Caller, Internal, KycEditor, Service, Staff};
 use http_kit::problem::Failure;
-use percent_encoding::percent_decode_str;
 
-use crate::db::find;
+use super::lists::Asked;
+use super::{changes, internal, whom};
+use crate::db::{changes as rows, find, search};
+use crate::domain::bodies;
 use crate::domain::identity;
+use crate::domain::listing::OF_CLIENTS;
+use crate::domain::lookup;
+use crate::domain::place::Page;
+use crate::domain::precondition::{IfMatch, tag};
 use crate::error::Error;
 use crate::state::State;
 
-/// How long a call waits for a client that is about to be recorded, in milliseconds.
-const WAIT_MS: u64 = 2_000;
-/// How much of what was asked for gets into the audit entry, in characters: any address there can be.
-const LONGEST_TRIED: usize = 320;
-/// How long the asking may take, waiting and all.
-const ASK_TIMEOUT: Duration = Duration::from_secs(4);
+/// How many questions of one look-up are asked at once.
+const AT_ONCE: usize = 16;
 
-/// `GET /api/service/clients/{email}`: the record, with an `ETag`.
-pub(crate) async fn read_client(
-    caller: Caller<Service>,
+/// `GET /api/service/clients/{email}` and `GET /api/clients/{id}`: the record, with an `ETag`.
+pub(crate) async fn read_client<S>(
+    caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Failure> {
-    let asked = asked(request.uri().path());
-    let tried: String = String::from_utf8_lossy(&asked).chars().take(LONGEST_TRIED).collect();
-    caller.audit().set_target("client", Text::personal(tried));
-    let key = str::from_utf8(&asked).ok().and_then(identity::address).ok_or(Error::ClientNotFound)?;
-    let record = find_or_wait(&caller, &state, key).await?;
-    caller.audit().set_target("client", Text::open(record.id.to_string()));
+    let record = whom::named(&caller, &request, &state).await?;
     Ok(HttpResponse::Ok().insert_header((ETAG, tag(&record))).json(record))
 }
 
-/// The record's version; beside others of the same address also which those are, since they change without it.
-fn tag(record: &ClientRecord) -> String {
-    if record.other_client_ids.is_empty() {
-        return format!("\"{}\"", record.version);
+/// `GET /api/service/clients` and `GET /api/clients`: records, latest change first.
+pub(crate) async fn list_clients<S>(
+    caller: Caller<S>,
+    request: HttpRequest,
+    state: Data<State>,
+    parameters: Query<Vec<(String, String)>>,
+) -> Result<HttpResponse, Failure> {
+    let asked = Asked::read(&state, "clients", None, &parameters, OF_CLIENTS)?;
+    if let Some(query) = &asked.listing.query {
+        caller.audit().add_detail("query", Text::personal(query));
     }
-    let others = auth::digest::sha256(record.other_client_ids.join("\n").as_bytes());
-    format!("\"{}-{}\"", record.version, hex::encode(others.iter().take(8).copied().collect::<Vec<_>>()))
+    let (listing, after) = (asked.listing.clone(), asked.after.clone());
+    let limit = listing.limit;
+    let rows = state.database.read(move |conn| search::clients(conn, &listing, after.as_ref())).await;
+    let page = Page::of(rows.map_err(Error::Database)?, limit, search::place);
+    caller.audit().add_detail("returned", i64::try_from(page.items.len()).unwrap_or(i64::MAX));
+    let next_cursor = asked.cursor(&state, page.next.as_ref());
+    let answer = ClientPage { clients: page.items, next_cursor };
+    Ok(asked.answer(&request, &answer, answer.next_cursor.as_deref()))
 }
 
-/// The record, waiting for it if an acknowledged event is still to be applied.
-async fn find_or_wait(caller: &Caller<Service>, state: &State, key: EmailKey) -> Result<ClientRecord, Error> {
-    if let Some(record) = find(state, &key).await? {
-        return Ok(record);
-    }
-    let question = AwaitClient { email_key: key.clone(), wait_ms: WAIT_MS };
-    let answer: AwaitedClient = state
-        .ingest
-        .post_json(caller.context(), AWAIT_CLIENT, &question, ASK_TIMEOUT)
-        .await
-        .map_err(Error::Ingest)?;
-    // Looked for again whatever the answer: what is no longer pending was applied since the first look.
-    match find(state, &key).await? {
-        Some(record) => Ok(record),
-        None if answer.pending => Err(Error::ClientPending),
-        None => Err(Error::ClientNotFound),
-    }
-}
-
-async fn find(state: &State, key: &EmailKey) -> Result<Option<ClientRecord>, Error> {
-    let key = key.clone();
-    Ok(state.database.read(move |conn| find::by_email(conn, &key)).await?)
-}
-
-/// What was asked for: the last segment of the raw path, decoded once. The router's own parameter is of no use: what is not UTF-8
-/// is replaced in it, so that one address could stand for another.
-fn asked(path: &str) -> Cow<'_, [u8]> {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    percent_decode_str(path.rsplit('/').next().unwrap_or_default()).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::asked;
-
-    #[test]
-    fn the_last_segment_is_decoded_once() {
-        for (path, email) in [
-            ("/api/service/clients/ann@example.com", &b"ann@example.com"[..]),
-            ("/api/service/clients/ann@example.com/", b"ann@example.com"),
-            ("/api/service/clients/a+b%2Bc@x.org", b"a+b+c@x.org"),
-            ("/api/service/clients/a%2Fb%2f@x.org", b"a/b/@x.org"),
-            ("/api/service/clients/a%2525@x.org", b"a%25@x.org"),
-            ("/api/service/clients/a%@x.org", b"a%@x.org"),
-            ("/api/service/clients/zo%C3%AB@x.org%2F", "zo\u{eb}@x.org/".as_bytes()),
-            ("/api/service/clients/a%FF@x.org", b"a\xff@x.org"),
-        ] {
-            assert_eq!(&*asked(path), email, "{path}");
+/// `POST /api/service/clients/lookup`: whom each of these addresses means.
+pub(crate) async fn lookup_clients(
+    caller: Caller<Service>,
+    state: Data<State>,
+    body: Bytes,
+) -> Result<HttpResponse, Failure> {
+    let emails = bodies::emails(&body).map_err(Error::Body)?;
+    caller.audit().add_detail("asked", i64::try_from(emails.len()).unwrap_or(i64::MAX));
+    let looked: Vec<Result<Looked, Error>> =
+        stream::iter(emails).map(|email| look_up(&caller, &state, email)).buffered(AT_ONCE).collect().await;
+    let mut answer = LookedUp { found: Vec::new(), not_found: Vec::new(), pending: Vec::new() };
+    for looked in looked {
+        match looked? {
+            Looked::Found(found) => answer.found.push(*found),
+            Looked::Pending(email) => answer.pending.push(email),
+            Looked::Nobody(email) => answer.not_found.push(email),
         }
     }
+    caller.audit().add_detail("found", i64::try_from(answer.found.len()).unwrap_or(i64::MAX));
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
+}
+
+/// What a look-up of one address came to.
+enum Looked {
+    Found(Box<FoundByEmail>),
+    Pending(String),
+    Nobody(String),
+}
+
+/// As a read of one client, but without waiting: whoever asks for many can ask again.
+async fn look_up(caller: &Caller<Service>, state: &State, email: String) -> Result<Looked, Error> {
+    let Some(key) = identity::address(&email) else { return Ok(Looked::Nobody(email)) };
+    let mut found = whom::find(state, &key).await?;
+    let mut pending = false;
+    if found.is_none() {
+        pending = whom::is_pending(caller, state, &key, 0).await?;
+        // What is no longer pending was applied since the first look.
+        found = whom::find(state, &key).await?;
+    }
+    Ok(match found {
+        Some(client) => Looked::Found(Box::new(FoundByEmail { email, client })),
+        None if pending => Looked::Pending(email),
+        None => Looked::Nobody(email),
+    })
+}
+
+/// `POST /internal/clients/find`: who has this id, for sso-issuer.
+pub(crate) async fn find_clients(
+    caller: Caller<Internal>,
+    state: Data<State>,
+    body: Json<FindClients>,
+) -> Result<Json<FoundClients>, Failure> {
+    internal::only(&caller, SSO_ISSUER)?;
+    let FindClients { id } = body.into_inner();
+    let found = state.database.read(move |conn| find::by_id(conn, &id)).await.map_err(Error::Database)?;
+    Ok(Json(FoundClients { matches: found.into_iter().map(lookup::found).collect() }))
+}
+
+/// `PATCH /api/clients/{id}/status`: how the client stands from now on.
+pub(crate) async fn change_client_status(
+    caller: Caller<Staff<KycEditor>>,
+    request: HttpRequest,
+    state: Data<State>,
+    body: Bytes,
+) -> Result<HttpResponse, Failure> {
+    let record = whom::named(&caller, &request, &state).await?;
+    let asked = bodies::status_change(&body).map_err(Error::Body)?.said;
+    let condition = IfMatch::read(request.headers().get_all(IF_MATCH).map(|line| line.as_bytes()));
+    let change = changes::of(&caller, &state, record.id);
+    let work = move |conn: &mut db::Conn| rows::set_status(conn, &change, &asked, condition.as_ref());
+    let record = changes::made(&caller, &state, state.database.write(work).await)?;
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag(&record))).json(record))
 }

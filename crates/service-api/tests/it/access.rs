@@ -80,8 +80,8 @@ async fn s7_no_other_route_and_no_other_method() {
         let good: &[(&str, &str)] = &[("Authorization", &bearer)];
         for (method, path, status, code) in [
             ("GET", "/", 404, "route_not_found"),
-            ("GET", "/api/service/clients", 404, "route_not_found"),
-            ("GET", "/api/service/clients/", 404, "route_not_found"),
+            ("GET", "/api/service", 404, "route_not_found"),
+            ("GET", "/api/service/accounts", 404, "route_not_found"),
             ("GET", "/api/service/clients/ann@example.com/x", 404, "route_not_found"),
             ("GET", "/API/service/clients/ann@example.com", 404, "route_not_found"),
             ("DELETE", ANN, 405, "method_not_allowed"),

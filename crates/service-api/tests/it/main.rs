@@ -9,11 +9,25 @@ mod failures;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod kyc;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod lookup;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod money;
+#[cfg(test)]
+mod neighbours;
+#[cfg(test)]
+mod notes;
+#[cfg(test)]
 mod replicas;
+#[cfg(test)]
+mod shapes;
+#[cfg(test)]
+mod staff;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

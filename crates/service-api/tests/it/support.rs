@@ -11,11 +11,13 @@ use auth::random::Random;
 use auth::secret::Secret;
 use contract::audit::Sealed;
 use contract::clock::{Clock, Timestamp};
-use contract::events::{ClientRegistered, Event};
+use contract::events::{ClientRegistered, Event, Reading, read};
 use contract::ids::EventId;
 use contract::internal::{
-    AppendEntries, ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdicts, AwaitClient, AwaitedClient,
+    AppendEntries, ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdicts, AwaitClient, AwaitedClient, ReadEvent,
 };
+use contract::kyc::KycWords;
+use contract::resources::EventStatus;
 use db::{Database, on_backend};
 use diesel::RunQueryDsl as _;
 use diesel::sql_types::Text;
@@ -23,15 +25,16 @@ use http_kit::server::Listen;
 use http_kit::service::Running;
 use serde_json::Value;
 use service_api::{Config, MIGRATIONS, NAME, SCHEMA, Seams};
-use test_kit::credentials::{internal_token, ring};
+use test_kit::credentials::{internal_token, ring, staff_token};
 use test_kit::database::TestDatabase;
 use test_kit::waiting::eventually;
+use wiremock::MockServer;
 
 use crate::http::{Answer, send};
 
-pub(crate) const JWT: &str = "jwt-secret-for-tests-only-000000000";
 pub(crate) const TOKEN: &str = "service-token-for-tests-only-00001";
 pub(crate) const OLD_TOKEN: &str = "service-token-for-tests-only-00000";
+pub(crate) const JWT_SECRET: &str = "staff-jwt-secret-for-tests-only-00";
 pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
 
 /// An address that nobody listens on: port 9 of this machine.
@@ -41,6 +44,7 @@ pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
 pub(crate) struct Api {
     pub(crate) running: Running,
     pub(crate) database: Database,
+    _sso_issuer: MockServer,
 }
 
 impl Api {
@@ -53,9 +57,11 @@ impl Api {
     pub(crate) async fn start_as(on: &TestDatabase, config: Config, clock: Clock) -> Self {
         let database = on.open(SCHEMA);
         MIGRATIONS.run(&database).await.expect("the migrations run");
+        let sso_issuer = test_kit::staff::accepting().await;
+        let config = Config { sso_issuer_url: sso_issuer.uri(), ..config };
         let running =
             service_api::start(config, Seams { clock, random: Random::system() }).expect("it starts");
-        Self { running, database }
+        Self { running, database, _sso_issuer: sso_issuer }
     }
 
     pub(crate) async fn send(
@@ -72,6 +78,38 @@ impl Api {
     pub(crate) async fn get(&self, email: &str) -> Answer {
         let bearer = format!("Bearer {TOKEN}");
         self.send("GET", &format!("/api/service/clients/{email}"), &[("Authorization", &bearer)], b"").await
+    }
+
+    /// A call of the platform's, with a body unless that is null.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.call_with(method, path, &[], body).await
+    }
+
+    /// As [`Api::call`], with more headers.
+    pub(crate) async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers: Vec<_> = headers.iter().copied().chain([("Authorization", &*bearer)]).collect();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(method, &format!("/api/service{path}"), &headers, body.as_bytes()).await
+    }
+
+    /// A call by a member of staff with this role.
+    pub(crate) async fn as_staff(&self, role: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {}", staff_token(JWT_SECRET, &Value::from(role)));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(method, path, &[("Authorization", &bearer)], body.as_bytes()).await
+    }
+
+    /// A call by another of our services.
+    pub(crate) async fn as_service(&self, service: &str, path: &str, body: &Value) -> Answer {
+        let token = internal_token(INTERNAL, service, NAME);
+        self.send("POST", path, &[("x-crm-internal", &token)], body.to_string().as_bytes()).await
     }
 
     /// The record of a client that must be there.
@@ -140,11 +178,13 @@ pub(crate) fn config(on: &TestDatabase, ingest_url: &str) -> Config {
         listen: Listen { drain: Duration::from_secs(1), ..Listen::on("127.0.0.1:0") },
         database: on.url(SCHEMA),
         internal: ring(INTERNAL),
+        staff: ring(JWT_SECRET),
         token: KeyRing::new(Secret::new(TOKEN.to_owned()), vec![Secret::new(OLD_TOKEN.to_owned())]),
         webhook_ingest_url: ingest_url.to_owned(),
         audit_log_url: NOBODY.to_owned(),
-        staff: ring(JWT),
         sso_issuer_url: NOBODY.to_owned(),
+        kyc_words: KycWords::built_in(),
+        default_currency: "USD".parse().expect("a currency"),
     }
 }
 
@@ -229,6 +269,7 @@ struct Shared {
     asked: Mutex<Asked>,
     heard: Mutex<Vec<AwaitClient>>,
     entries: Mutex<Vec<Sealed>>,
+    events: Mutex<Vec<EventStatus>>,
 }
 
 impl Ingest {
@@ -237,12 +278,14 @@ impl Ingest {
             asked: Mutex::new(asked),
             heard: Mutex::default(),
             entries: Mutex::default(),
+            events: Mutex::default(),
         });
         let data = shared.clone();
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(data.clone())
                 .route("/internal/events/await", web::post().to(answer))
+                .route("/internal/events/read", web::post().to(read_event))
                 .route("/internal/entries", web::post().to(append))
         });
         let server = server.workers(1).disable_signals().bind("127.0.0.1:0").expect("a free port");
@@ -254,6 +297,11 @@ impl Ingest {
     /// From now on it does this.
     pub(crate) fn does(&self, asked: Asked) {
         *self.shared.asked.lock().expect("whole") = asked;
+    }
+
+    /// From now on it knows this event.
+    pub(crate) fn knows(&self, event: EventStatus) {
+        self.shared.events.lock().expect("whole").push(event);
     }
 
     /// The audit entries so far.
@@ -272,6 +320,15 @@ async fn append(shared: Data<Shared>, request: HttpRequest, body: web::Json<Appe
     let appended = u64::try_from(body.entries.len()).expect("few");
     shared.entries.lock().expect("whole").extend(body.into_inner().entries);
     HttpResponse::Ok().json(serde_json::json!({ "appended": appended, "alreadyThere": 0, "conflicts": 0 }))
+}
+
+async fn read_event(shared: Data<Shared>, request: HttpRequest, body: web::Json<ReadEvent>) -> HttpResponse {
+    check_token(&request, "webhook-ingest");
+    let events = shared.events.lock().expect("whole");
+    match events.iter().find(|event| event.event_id == body.event_id) {
+        Some(event) => HttpResponse::Ok().json(event),
+        None => HttpResponse::NotFound().json(serde_json::json!({ "code": "event_not_found" })),
+    }
 }
 
 fn check_token(request: &HttpRequest, audience: &str) {
@@ -298,4 +355,17 @@ async fn answer(shared: Data<Shared>, request: HttpRequest, body: web::Bytes) ->
         }
     };
     HttpResponse::Ok().json(AwaitedClient { pending })
+}
+
+/// Any event of `site` at second `second`, read from a body as webhook-ingest reads it.
+pub(crate) fn told(second: i64, event_type: &str, data: &Value) -> ApplyEvent {
+    let body = serde_json::json!({ "event": event_type, "timestamp": at(second), "data": data }).to_string();
+    match read(body.as_bytes(), &KycWords::built_in(), at(second)) {
+        Reading::Known(envelope) => ApplyEvent {
+            effective_at: envelope.effective_at,
+            event: envelope.event.expect("a known event is read"),
+            ..registered(second, None, None)
+        },
+        other => panic!("no event: {other:?}"),
+    }
 }

@@ -1,8 +1,47 @@
 //! Never 404 for a client whom an acknowledged event names.
 
+use serde_json::{Value, json};
 use test_kit::database::both;
 
 use crate::support::{Api, Asked, Ingest, NOBODY, registered};
+
+/// Every call that names a client by address: its method, the path before and behind the address, and a body.
+fn calls() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+    vec![
+        ("GET", "/clients/", "", Value::Null),
+        ("PATCH", "/clients/", "/kyc", json!({"kycStatus": "approved"})),
+        ("POST", "/clients/", "/notes", json!({"comment": "called"})),
+        ("GET", "/clients/", "/notes", Value::Null),
+        ("GET", "/clients/", "/activity", Value::Null),
+        ("GET", "/clients/", "/transactions", Value::Null),
+        ("GET", "/accounts/", "", Value::Null),
+    ]
+}
+
+#[tokio::test]
+async fn w13_no_call_denies_a_client_whom_an_event_names() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::None).await;
+        let api = Api::start(&on, &ingest.url).await;
+        for (n, (method, before, behind, body)) in (1_i64..).zip(calls()) {
+            for slash in ["", "/"] {
+                let path = format!("{before}c{n}@x.org{behind}{slash}");
+                ingest.does(Asked::None);
+                api.call(method, &path, &body).await.problem(404, "client_not_found");
+                ingest.does(Asked::Pending);
+                let answer = api.call(method, &path, &body).await;
+                answer.problem(503, "client_pending");
+                assert_eq!(answer.header("retry-after"), Some("1"), "{method} {path}");
+            }
+            let late = registered(n, Some(&format!("c{n}")), Some(&format!("c{n}@x.org")));
+            ingest.does(Asked::Applies(api.running.address(), vec![late]));
+            let answer = api.call(method, &format!("{before}C{n}%40X.org{behind}/"), &body).await;
+            assert!(matches!(answer.status, 200 | 201), "{method} {answer:?}");
+        }
+        assert_eq!(api.texts("select comment as text from notes").await, ["called"], "nothing is lost");
+        assert_eq!(api.record("c2@x.org").await["kycStatus"], "approved");
+    }
+}
 
 #[tokio::test]
 async fn who_is_on_record_is_answered_without_asking() {

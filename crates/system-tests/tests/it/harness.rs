@@ -32,7 +32,7 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
 ];
 
 #[expect(clippy::disallowed_methods, reason = "no setting of ours, but where this test runs")]
-fn environment(name: &str) -> Option<OsString> {
+pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
@@ -142,10 +142,21 @@ impl AllInOne {
         Self::start_in(database, data).await
     }
 
+    /// The same without the limit of the service API.
+    pub(crate) async fn start_unlimited(database: TestDatabase) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        Self::start_with(database, data, &[("SERVICE_API_RATE_LIMIT", "0")]).await
+    }
+
     /// The same on a data folder that an earlier one left.
     pub(crate) async fn start_in(database: TestDatabase, data: TempDir) -> Self {
+        Self::start_with(database, data, &[]).await
+    }
+
+    async fn start_with(database: TestDatabase, data: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = command("crm-bridge");
         command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").envs(SECRETS);
+        command.envs(settings.iter().copied());
         if database.backend() == Backend::Postgres {
             command.env("DATABASE_URL", database.url_text("whole"));
         }

@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use auth::random::Random;
 use contract::audit::{Entry, Sealed};
 use contract::ids::EventId;
+use contract::inbox::{EventState, HeldBecause};
+use contract::problems::Code;
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult};
 use http_kit::audit::seal;
 
 use super::inbox::{self, NewRow};
 use super::seen::{self, Seen};
-use crate::domain::delivery::{Delivery, Refusal, Settled, Standing, Verdict};
-use crate::domain::fate::InboxState;
+use crate::domain::delivery::{Delivery, Settled, Verdict};
+use crate::domain::reading::Standing;
 use crate::domain::trail;
-use contract::problems::Code;
 
 /// A delivery, and the entry of the request that brought it, to be completed by what is decided.
 #[derive(Debug, Clone)]
@@ -32,9 +33,10 @@ pub(crate) struct Submission {
 /// the second round are in no first round.
 pub(crate) fn store(conn: &mut Conn, submissions: &[Submission], random: &Random) -> DbResult<Vec<Settled>> {
     let deliveries: Vec<&Delivery> = submissions.iter().map(|submission| &submission.delivery).collect();
-    let first_round = claim(conn, deliveries.iter().map(|delivery| (delivery.key.as_str(), *delivery)))?;
+    let first_round = claim(conn, deliveries.iter().map(|delivery| (delivery.said.key.as_str(), *delivery)))?;
     let reused = deliveries.iter().zip(&first_round).filter(|(_, claim)| matches!(claim, Claim::Other));
-    let second_round = claim(conn, reused.map(|(delivery, _)| (delivery.reuse_key.as_str(), *delivery)))?;
+    let second_round =
+        claim(conn, reused.map(|(delivery, _)| (delivery.said.reuse_key.as_str(), *delivery)))?;
     let mut second_round = second_round.into_iter();
 
     let (mut settled, mut rows) = (Vec::with_capacity(deliveries.len()), Vec::new());
@@ -85,7 +87,7 @@ fn claim<'a>(
         .map(|(key, first)| Seen {
             key: (*key).to_owned(),
             event_id: first.event_id.to_string(),
-            facts: first.facts.to_vec(),
+            facts: first.said.facts.to_vec(),
         })
         .collect();
     let added = seen::add_new(conn, &wanted)?;
@@ -94,19 +96,19 @@ fn claim<'a>(
     deliveries
         .iter()
         .map(|(key, delivery)| match (holders.get(*key), firsts.get(key)) {
-            (Some(holder), _) if holder.facts == delivery.facts => Ok(Claim::Same(
+            (Some(holder), _) if holder.facts == delivery.said.facts => Ok(Claim::Same(
                 holder.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?,
             )),
             (Some(_), _) => Ok(Claim::Other),
             (None, Some(first)) if first.event_id == delivery.event_id => Ok(Claim::New),
-            (None, Some(first)) if first.facts == delivery.facts => Ok(Claim::Same(first.event_id)),
+            (None, Some(first)) if first.said.facts == delivery.said.facts => Ok(Claim::Same(first.event_id)),
             (None, _) => Ok(Claim::Other),
         })
         .collect()
 }
 
 fn verdict(delivery: &Delivery, reuse: bool, claim: Claim) -> Verdict {
-    match (&delivery.standing, claim) {
+    match (&delivery.said.standing, claim) {
         _ if reuse => Verdict::Reused,
         (Standing::Held(refusal), _) => Verdict::Held(refusal.clone()),
         (_, Claim::Same(_)) => Verdict::Duplicate,
@@ -116,27 +118,29 @@ fn verdict(delivery: &Delivery, reuse: bool, claim: Claim) -> Verdict {
 }
 
 fn row(delivery: &Delivery, reuse: bool) -> DbResult<NewRow<'_>> {
-    let reused = Refusal { code: Code::EventIdReused, errors: Vec::new() };
-    let (state, refusal) = match &delivery.standing {
-        _ if reuse => (InboxState::Held, Some(&reused)),
-        Standing::Pending => (InboxState::Pending, None),
-        Standing::Unrecognized => (InboxState::Unrecognized, None),
-        Standing::Held(refusal) => (InboxState::Held, Some(refusal)),
+    let reused = HeldBecause { code: Code::EventIdReused, errors: Vec::new() };
+    let (state, refusal) = match &delivery.said.standing {
+        _ if reuse => (EventState::Held, Some(&reused)),
+        Standing::Pending => (EventState::Pending, None),
+        Standing::Unrecognized => (EventState::Unrecognized, None),
+        Standing::Held(refusal) => (EventState::Held, Some(refusal)),
     };
     let json = |error: serde_json::Error| DbError::Broken(error.into());
     Ok(NewRow {
         event_id: delivery.event_id.to_string(),
         source: &delivery.source,
-        event_type: delivery.event_type.as_deref(),
+        event_type: delivery.said.event_type.as_deref(),
         state: state.as_str(),
         body: delivery.body.bytes(),
         received_at: UtcTime::of(delivery.received_at),
-        effective_at: UtcTime::of(delivery.effective_at),
-        sequence: delivery.sequence,
-        lane: delivery.lane,
-        email_key: delivery.email_key.as_deref(),
-        client_id: delivery.client_id.as_deref(),
-        warnings: serde_json::to_string(&delivery.warnings).map_err(json)?,
+        effective_at: UtcTime::of(delivery.said.effective_at),
+        sequence: delivery.said.sequence,
+        lane: delivery.said.lane,
+        email_key: delivery.said.email_key.as_deref(),
+        other_email_key: delivery.said.other_email_key.as_deref(),
+        client_id: delivery.said.client_id.as_deref(),
+        message_id: delivery.message_id.as_deref(),
+        warnings: serde_json::to_string(&delivery.said.warnings).map_err(json)?,
         problem: refusal.map(serde_json::to_string).transpose().map_err(json)?,
     })
 }

@@ -1,5 +1,5 @@
 //! The inbox: every delivery that was acknowledged, or refused with `kept: true`, and what became of it. A row is written once by
-//! the accepting commit; after that only its state and its attempts move, and only away from `pending`.
+//! the accepting commit; after that only its state and its attempts move, and only away from `pending`; a replay ([`super::replays`]) is the one way back.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use diesel::{PgConnection, sql_query};
 
 use super::schema::inbox;
 use crate::domain::fate::Fate;
-use crate::domain::lanes::{HAS_EFFECT, LANES};
+use crate::domain::lanes::LANES;
 
 /// A row as the accepting commit writes it.
 #[derive(Debug, Clone, Insertable)]
@@ -29,7 +29,9 @@ pub(crate) struct NewRow<'a> {
     pub(crate) sequence: Option<i64>,
     pub(crate) lane: i32,
     pub(crate) email_key: Option<&'a str>,
+    pub(crate) other_email_key: Option<&'a str>,
     pub(crate) client_id: Option<&'a str>,
+    pub(crate) message_id: Option<&'a str>,
     pub(crate) warnings: String,
     pub(crate) problem: Option<String>,
 }
@@ -53,11 +55,12 @@ pub(crate) fn add(conn: &mut Conn, rows: &[NewRow<'_>]) -> DbResult<()> {
 fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
     sql_query(
         "insert into inbox (event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, \
-         client_id, warnings, problem) \
-         select event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, client_id, \
-         warnings, problem \
-         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) with ordinality as t(event_id, source, event_type, \
-         state, body, received_at, effective_at, sequence, lane, email_key, client_id, warnings, problem, n) order by n",
+         other_email_key, client_id, message_id, warnings, problem) \
+         select event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, other_email_key, \
+         client_id, message_id, warnings, problem \
+         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) with ordinality as t(event_id, source, \
+         event_type, state, body, received_at, effective_at, sequence, lane, email_key, other_email_key, client_id, message_id, \
+         warnings, problem, n) order by n",
     )
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.source).collect::<Vec<_>>())
@@ -69,7 +72,9 @@ fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
     .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(rows.iter().map(|row| row.lane).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.email_key).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.other_email_key).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.client_id).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.message_id).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.warnings.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.problem.as_deref()).collect::<Vec<_>>())
     .execute(conn)?;
@@ -90,25 +95,33 @@ pub(crate) struct Due {
     pub(crate) attempts: i32,
 }
 
-/// The oldest due rows of a lane, of the types that have effects. One query for each type, because only then the index gives the
-/// rows in order by itself: for several types at once PostgreSQL may walk over all that was ever applied.
-pub(crate) fn due(conn: &mut Conn, lane: i32, now: UtcTime, limit: usize) -> DbResult<Vec<Due>> {
-    let most = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows: Vec<Due> = Vec::new();
-    for event_type in types_with_effect() {
-        rows.extend(on_backend!(&mut *conn, |c| inbox::table
-            .filter(pending())
-            .filter(inbox::event_type.eq(event_type))
-            .filter(inbox::lane.eq(lane))
-            .filter(inbox::next_attempt_at.is_null().or(inbox::next_attempt_at.le(now)))
-            .order(inbox::intake)
-            .limit(most)
-            .select(Due::as_select())
-            .load(c))?);
-    }
-    rows.sort_unstable_by_key(|row| row.intake);
-    rows.truncate(limit);
-    Ok(rows)
+/// The oldest rows of a lane that were never tried in vain.
+pub(crate) fn fresh(conn: &mut Conn, lane: i32, limit: usize) -> DbResult<Vec<Due>> {
+    Ok(on_backend!(conn, |c| inbox::table
+        .filter(pending())
+        .filter(sql::<Bool>("attempts = 0"))
+        .filter(inbox::lane.eq(lane))
+        .order(inbox::intake)
+        .limit(most(limit))
+        .select(Due::as_select())
+        .load(c))?)
+}
+
+/// The rows of a lane that failed by themselves and are due again, whoever waits longest first.
+pub(crate) fn failing(conn: &mut Conn, lane: i32, now: UtcTime, limit: usize) -> DbResult<Vec<Due>> {
+    Ok(on_backend!(conn, |c| inbox::table
+        .filter(pending())
+        .filter(sql::<Bool>("attempts > 0"))
+        .filter(inbox::lane.eq(lane))
+        .filter(inbox::next_attempt_at.le(now))
+        .order(inbox::next_attempt_at)
+        .limit(most(limit))
+        .select(Due::as_select())
+        .load(c))?)
+}
+
+fn most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 #[derive(QueryableByName)]
@@ -117,26 +130,36 @@ struct Lane {
     lane: i32,
 }
 
-/// The lanes that have due rows: one probe of the index for each lane, however much waits.
-pub(crate) fn lanes_with_due(conn: &mut Conn, now: UtcTime) -> DbResult<Vec<i32>> {
-    let lanes = (0..LANES).map(|lane| format!("({lane})")).collect::<Vec<_>>().join(", ");
-    let types = types_with_effect().iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
-    let query = sql_query(format!(
-        "select lanes.column1 as lane from (values {lanes}) as lanes where exists (select 1 from inbox \
-         where state = 'pending' and event_type in ({types}) and inbox.lane = lanes.column1 \
-         and (next_attempt_at is null or next_attempt_at <= $1))"
-    ))
-    .bind::<Instant, _>(now);
+/// The lanes that have fresh rows: one probe of the index for each lane, however much waits.
+pub(crate) fn lanes_with_fresh(conn: &mut Conn) -> DbResult<Vec<i32>> {
+    let query = sql_query(lanes_with("attempts = 0"));
     let found: Vec<Lane> = on_backend!(conn, |c| query.load(c))?;
     Ok(found.into_iter().map(|row| row.lane).collect())
 }
 
-/// Whether an acknowledged event that names this e-mail still has its effect before it, in this version or in a later one.
+/// The lanes that have rows which are to be tried again by now.
+pub(crate) fn lanes_with_failing(conn: &mut Conn, now: UtcTime) -> DbResult<Vec<i32>> {
+    let due = "attempts > 0 and next_attempt_at <= $1";
+    let query = sql_query(lanes_with(due)).bind::<Instant, _>(now);
+    let found: Vec<Lane> = on_backend!(conn, |c| query.load(c))?;
+    Ok(found.into_iter().map(|row| row.lane).collect())
+}
+
+fn lanes_with(rows: &str) -> String {
+    let lanes = (0..LANES).map(|lane| format!("({lane})")).collect::<Vec<_>>().join(", ");
+    format!(
+        "select lanes.column1 as lane from (values {lanes}) as lanes where exists (select 1 from inbox \
+         where state = 'pending' and inbox.lane = lanes.column1 and {rows})"
+    )
+}
+
+/// Whether an acknowledged event that names this e-mail, as either of the two it may name, still has its effect before it.
 pub(crate) fn email_is_pending(conn: &mut Conn, email_key: &str) -> DbResult<bool> {
-    Ok(on_backend!(conn, |c| select(exists(
-        inbox::table.filter(pending()).filter(inbox::email_key.eq(email_key)),
-    ))
-    .get_result(c))?)
+    // One query for each column: each is one probe of its index.
+    let named = exists(inbox::table.filter(pending()).filter(inbox::email_key.eq(email_key)));
+    let moved_to = exists(inbox::table.filter(pending()).filter(inbox::other_email_key.eq(email_key)));
+    Ok(on_backend!(&mut *conn, |c| select(named).get_result(c))?
+        || on_backend!(conn, |c| select(moved_to).get_result(c))?)
 }
 
 /// Writes what became of rows, each only if it is still pending. The rows of one final state and reason are one statement.
@@ -178,8 +201,4 @@ pub(crate) fn mark(conn: &mut Conn, fates: &[(i64, Fate)], now: UtcTime) -> DbRe
 /// `state = 'pending'` as a literal: neither database uses a partial index for a bound value.
 fn pending() -> SqlLiteral<Bool> {
     sql::<Bool>("state = 'pending'")
-}
-
-fn types_with_effect() -> Vec<&'static str> {
-    HAS_EFFECT.iter().map(|event_type| event_type.as_str()).collect()
 }

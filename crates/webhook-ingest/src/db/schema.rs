@@ -24,6 +24,10 @@ diesel::table! {
         attempts -> Integer,
         next_attempt_at -> Nullable<Instant>,
         resolved_at -> Nullable<Instant>,
+        message_id -> Nullable<Text>,
+        other_email_key -> Nullable<Text>,
+        replays -> Integer,
+        replayed_at -> Nullable<Instant>,
     }
 }
 

@@ -1,17 +1,20 @@
-//! How pending work is divided: which lane a delivery belongs to, and which event types are claimed at all. Lanes only divide
-//! the work; nothing may rest on the order inside one, because effects converge in whatever order they arrive.
+//! How pending work is divided: which lane a delivery belongs to. Lanes only divide the work; nothing may rest on the order
+//! inside one, because effects converge in whatever order they arrive.
 
 use auth::digest::sha256;
 use contract::email::EmailKey;
-use contract::events::EventType;
 
 /// How many lanes there are. A stored lane number means this count, so changing it needs a migration.
 pub const LANES: i32 = 16;
 
-/// The event types that service-api can apply today, as they stand in `inbox.event_type`. A delivery of any other known type is
-/// acknowledged and stays `pending`, unclaimed, until its type is added here: nothing of it is lost, and nothing of it has taken
-/// effect. Nobody waits for such a delivery either (`POST /internal/events/await`), since it would not end.
-pub const HAS_EFFECT: [EventType; 1] = [EventType::ClientRegistered];
+/// A lane's two queues, worked on side by side, so that what fails by itself delays nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// What was never tried in vain.
+    Fresh,
+    /// What failed by itself, and is tried again one by one.
+    Failing,
+}
 
 /// The longest e-mail key that is stored as it is, in bytes: longer ones would not fit into PostgreSQL's index pages.
 const LONGEST_EMAIL_KEY: usize = 512;

@@ -4,5 +4,8 @@ pub mod delivery;
 pub mod fate;
 pub mod lanes;
 pub mod looks;
+pub mod reading;
+pub mod replay;
+pub mod search;
 pub mod signature;
 pub mod trail;

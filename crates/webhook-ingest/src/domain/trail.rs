@@ -4,10 +4,11 @@
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value};
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
+use contract::inbox::EventState;
 use contract::problems::Code;
 
 use super::delivery::{Delivery, Settled, Verdict};
-use super::fate::{Fate, InboxState};
+use super::fate::Fate;
 
 /// The longest foreign word that gets into an entry, in characters.
 const LONGEST_WORD: usize = 100;
@@ -28,7 +29,7 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
         Verdict::Accepted => (Outcome::Success, "accepted", None),
         Verdict::Unrecognized => (Outcome::Success, "unrecognized", None),
         Verdict::Duplicate => (Outcome::Success, "duplicate", None),
-        Verdict::Held(refusal) => (Outcome::Refused, "held", Some(refusal.code)),
+        Verdict::Held(because) => (Outcome::Refused, "held", Some(because.code)),
         Verdict::Reused => (Outcome::Refused, "held", Some(Code::EventIdReused)),
     };
     entry.outcome = outcome;
@@ -36,43 +37,46 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
     entry.actor = platform(&delivery.source);
     entry.target = Some(event(&settled.event_id.to_string()));
     entry.details.insert("status".to_owned(), open(status));
-    if let Some(event_type) = &delivery.event_type {
+    if let Some(event_type) = &delivery.said.event_type {
         entry.details.insert("eventType".to_owned(), foreign(event_type));
     }
     let listed = |places: Vec<(&str, &str)>| {
         Value::List(places.iter().take(MOST_LISTED).map(|(pointer, code)| place(pointer, code)).collect())
     };
-    if !delivery.warnings.is_empty() {
+    if !delivery.said.warnings.is_empty() {
         let places =
-            delivery.warnings.iter().map(|warning| (warning.pointer.as_str(), warning.code.as_str()));
+            delivery.said.warnings.iter().map(|warning| (warning.pointer.as_str(), warning.code.as_str()));
         entry.details.insert("warnings".to_owned(), listed(places.collect()));
     }
-    if let Verdict::Held(refusal) = &settled.verdict {
-        let places = refusal.errors.iter().map(|error| (error.pointer.as_str(), error.code.as_str()));
+    if let Verdict::Held(because) = &settled.verdict {
+        let places = because.errors.iter().map(|error| (error.pointer.as_str(), error.code.as_str()));
         entry.details.insert("errors".to_owned(), listed(places.collect()));
     }
     entry
 }
 
-/// The entry of an acknowledged event that was refused when it was to be applied. `None` for any other fate: what was applied is
-/// on the trail by service-api's own entry, and what is tried again is not over.
+/// The entry of an acknowledged event that did not take effect: it was refused when it was to be applied, or contradicts the
+/// record. `None` for any other fate: what was applied is on the trail by service-api's own entry, and what is tried again is not
+/// over.
 #[must_use]
-pub fn dead_lettered(
+pub fn without_effect(
     id: EntryId,
     event_id: &str,
     source: &str,
     fate: &Fate,
     now: Timestamp,
 ) -> Option<Entry> {
-    let Fate::Resolved { state: InboxState::DeadLettered, reason } = fate else {
-        return None;
+    let (action, reason) = match fate {
+        Fate::Resolved { state: EventState::DeadLettered, reason } => ("webhook.dead_letter", reason),
+        Fate::Resolved { state: EventState::Conflict, reason } => ("webhook.conflict", reason),
+        _ => return None,
     };
     Some(Entry {
         id,
         time: now,
         service: crate::NAME,
         category: Category::Webhook,
-        action: "webhook.dead_letter".to_owned(),
+        action: action.to_owned(),
         outcome: Outcome::Refused,
         reason: reason.clone(),
         actor: platform(source),
@@ -84,6 +88,16 @@ pub fn dead_lettered(
         count: 1,
         details: std::collections::BTreeMap::new(),
     })
+}
+
+/// What staff asked for, by parameter. A client's id is a person's; words of ours and times are not.
+#[must_use]
+pub fn asked(parameter: &str, value: String) -> Value {
+    match parameter {
+        "clientId" => Value::Text(Text::personal(value)),
+        "state" | "from" | "to" => Value::Text(Text::open(value)),
+        _ => foreign(&value),
+    }
 }
 
 fn event(id: &str) -> Target {

@@ -1,4 +1,6 @@
 //! What each route does: parse, decide by the domain's rules, answer. No SQL stands here.
 
 pub(crate) mod events;
+pub(crate) mod inbox;
+pub(crate) mod replays;
 pub(crate) mod webhooks;

@@ -19,6 +19,7 @@ use http_kit::problem::Failure;
 
 use crate::db::deliveries::Submission;
 use crate::domain::delivery::{Delivery, Receipt, Settled, Verdict};
+use crate::domain::lanes::Queue;
 use crate::domain::signature::{Fault, Shown};
 use crate::domain::trail;
 use crate::error::Error;
@@ -61,7 +62,7 @@ pub(crate) async fn receive_delivery(
     caller.audit().identify(trail::platform(&source));
 
     let delivery = Delivery::read(Receipt { source, signed, received_at }, &state.kyc_words, &state.random);
-    let lane = delivery.lane;
+    let lane = delivery.said.lane;
     let submission = Submission { delivery, entry: caller.audit().take_entry() };
     // A task of its own: a sender that goes away before its answer takes nothing of what is to follow the commit along. One that
     // breaks off says as little of the commit as a database that went away in it.
@@ -75,7 +76,7 @@ pub(crate) async fn receive_delivery(
 async fn settle(state: Arc<State>, submission: Submission, lane: i32) -> Result<Settled, SubmitError> {
     let settled = state.writer.submit(submission).await?;
     state.outbox.wake();
-    state.signals.wake(lane);
+    state.signals.wake(Queue::Fresh, lane);
     Ok(settled)
 }
 
@@ -123,7 +124,7 @@ fn answer(settled: Settled) -> Result<Json<Accepted>, Error> {
         Verdict::Accepted => Status::Accepted,
         Verdict::Duplicate => Status::Duplicate,
         Verdict::Unrecognized => Status::Unrecognized,
-        Verdict::Held(refusal) => return Err(Error::Held { refusal, event_id }),
+        Verdict::Held(because) => return Err(Error::Held { because, event_id }),
         Verdict::Reused => return Err(Error::Reused { event_id }),
     };
     Ok(Json(Accepted { status, event_id }))

@@ -1,6 +1,10 @@
 //! One lane: takes its oldest due rows, has service-api apply them, and writes down what became of them. Dying anywhere in here
 //! loses nothing: a row stays pending until its fate is committed, and service-api applies each event at most once, so the same
 //! rows are simply sent again. Writing a fate is fenced: a replica whose lease was taken over meanwhile writes nothing.
+//!
+//! One event must not hold up the others, and service-api being away must cost no event an attempt. A batch that fails is taken
+//! apart only where it was to blame: service-api says so, or says nothing again and again although it is ready. What then fails
+//! alone is set aside, and tried again in a queue of its own, beside the rest.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -25,6 +29,7 @@ use tokio::sync::watch;
 use super::pause;
 use crate::db::inbox::{self, Due};
 use crate::domain::fate::Fate;
+use crate::domain::lanes::Queue;
 use crate::domain::trail;
 use crate::state::State;
 
@@ -41,14 +46,20 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Between calls while service-api, or our database, is away.
 const AWAY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// One lane at work.
+/// How long service-api may take to say that it is ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// One queue of a lane at work.
 struct Lane {
     state: Arc<State>,
     number: i32,
-    /// How many events the next call may carry: fewer after a call that failed by what it carried.
-    most: usize,
+    queue: Queue,
+    /// How many events are still to be sent one by one, because one among them made a batch fail.
+    alone: usize,
     /// How often in a row service-api or our database were away.
     failures: u32,
+    /// How many events in a row were set aside.
+    set_aside: u32,
 }
 
 /// What a step came to.
@@ -59,8 +70,20 @@ enum Step {
     Idle,
     /// Another replica has the lane.
     Lost,
-    /// service-api choked on what this call carried; the next one carries less.
+    /// service-api choked on what this call carried; the next ones carry one event each.
     Choked,
+    /// An event failed alone, and was set aside.
+    SetAside,
+}
+
+/// Whose fault it is that a call failed.
+enum Blame {
+    /// service-api's, or the way's to it.
+    Away,
+    /// One of the events' that it carried.
+    OneOfThem,
+    /// That of the one event that it carried.
+    TheOne,
 }
 
 /// Why a step came to nothing. The rows are as they were.
@@ -76,87 +99,133 @@ enum Trouble {
 pub(super) async fn run(
     state: Arc<State>,
     number: i32,
-    mut lease: watch::Receiver<Option<Lease>>,
+    lease: watch::Receiver<Option<Lease>>,
     shutdown: Shutdown,
 ) {
-    let mut lane = Lane { state, number, most: BATCH, failures: 0 };
-    while !shutdown.is_requested() {
-        let held = lease.borrow_and_update().clone();
-        let Some(held) = held else {
-            tokio::select! {
-                Ok(()) = lease.changed() => continue,
-                () = shutdown.requested() => return,
-                else => return,
-            }
-        };
-        match lane.step(&held).await {
-            Ok(Step::Moved | Step::Choked) => {}
-            Ok(Step::Idle) => {
-                tokio::select! {
-                    () = lane.state.signals.due(number) => {}
-                    _ = lease.changed() => {}
-                    () = shutdown.requested() => {}
-                }
-            }
-            Ok(Step::Lost) => {
-                tokio::select! {
-                    _ = lease.changed() => {}
-                    () = shutdown.requested() => {}
-                }
-            }
-            Err(trouble) => {
-                let wait = lane.stumble(&trouble);
-                // Told to stop meanwhile: the loop's head sees it.
-                pause(wait, &shutdown).await;
-            }
-        }
-    }
+    let work = |queue| {
+        let lane = Lane { state: Arc::clone(&state), number, queue, alone: 0, failures: 0, set_aside: 0 };
+        lane.work(lease.clone(), shutdown.clone())
+    };
+    tokio::join!(work(Queue::Fresh), work(Queue::Failing));
 }
 
 impl Lane {
+    async fn work(mut self, mut lease: watch::Receiver<Option<Lease>>, shutdown: Shutdown) {
+        while !shutdown.is_requested() {
+            let held = lease.borrow_and_update().clone();
+            let Some(held) = held else {
+                tokio::select! {
+                    Ok(()) = lease.changed() => continue,
+                    () = shutdown.requested() => return,
+                    else => return,
+                }
+            };
+            let ended = tokio::select! {
+                ended = self.step(&held) => ended,
+                // What failed before may hang now; nothing is lost by not waiting for it.
+                () = shutdown.requested(), if self.queue == Queue::Failing => return,
+            };
+            match ended {
+                Ok(Step::Moved | Step::Choked) => {}
+                Ok(Step::SetAside) => {
+                    // Where every event fails alone, something else is wrong: no haste then.
+                    let wait = AWAY.after(self.set_aside, &self.state.random);
+                    pause(wait, &shutdown).await;
+                }
+                Ok(Step::Idle) => {
+                    tokio::select! {
+                        () = self.state.signals.due(self.queue, self.number) => {}
+                        _ = lease.changed() => {}
+                        () = shutdown.requested() => {}
+                    }
+                }
+                Ok(Step::Lost) => {
+                    tokio::select! {
+                        _ = lease.changed() => {}
+                        () = shutdown.requested() => {}
+                    }
+                }
+                Err(trouble) => {
+                    let wait = self.stumble(&trouble);
+                    // Told to stop meanwhile: the loop's head sees it.
+                    pause(wait, &shutdown).await;
+                }
+            }
+        }
+    }
+
     /// One batch, from claim to commit.
     async fn step(&mut self, lease: &Lease) -> Result<Step, Trouble> {
         let rows = self.due().await?;
         if rows.is_empty() {
+            self.alone = 0;
             return Ok(Step::Idle);
         }
         let now = self.state.clock.now();
+        let again = |row: &Due, reason: &str| {
+            Fate::again(row.attempts, Some(reason.to_owned()), now, &self.state.random)
+        };
         let (mut events, mut fates) = (Vec::new(), Vec::new());
         for row in &rows {
             match self.read(row) {
                 Some(event) => events.push((event, row)),
-                None => {
-                    let reason = Some("unreadable".to_owned());
-                    fates.push((row, Fate::again(row.attempts, reason, now, &self.state.random)));
-                }
+                None => fates.push((row, again(row, "unreadable"))),
             }
         }
+        let mut done = Step::Moved;
         if !events.is_empty() {
-            let verdicts = match self.call(&events).await {
-                Ok(verdicts) => verdicts,
-                Err(error) if !choked(&error) => return Err(error.into()),
-                Err(error) if events.len() > 1 => {
-                    tracing::warn!(%error, lane = self.number, events = events.len(), "service-api choked on a batch");
-                    self.most = (events.len() / 2).max(1);
-                    return Ok(Step::Choked);
-                }
-                Err(error) => {
-                    tracing::error!(%error, lane = self.number, "service-api choked on an event");
-                    HashMap::new()
-                }
-            };
-            fates.extend(events.iter().map(|(event, row)| {
-                (*row, Fate::of(verdicts.get(&event.event_id), row.attempts, now, &self.state.random))
-            }));
+            match self.call(&events).await {
+                Ok(verdicts) => fates.extend(events.iter().map(|(event, row)| {
+                    let verdict = verdicts.get(&event.event_id);
+                    (*row, Fate::of(verdict, row.attempts, now, &self.state.random))
+                })),
+                Err(error) => match self.blame(&error, events.len()).await {
+                    Blame::Away => return Err(error.into()),
+                    Blame::OneOfThem => {
+                        tracing::warn!(%error, lane = self.number, events = events.len(), "a batch is taken apart");
+                        self.alone = events.len();
+                        return Ok(Step::Choked);
+                    }
+                    Blame::TheOne => {
+                        tracing::error!(%error, lane = self.number, "an event is set aside, to be tried again");
+                        let reason = if error.may_be_either() { "no_answer" } else { "no_verdict" };
+                        fates.extend(events.iter().map(|(_, row)| (*row, again(row, reason))));
+                        done = Step::SetAside;
+                    }
+                },
+            }
         }
-        (self.failures, self.most) = (0, (self.most * 2).min(BATCH));
-        Ok(if self.commit(lease, &fates, now).await? { Step::Moved } else { Step::Lost })
+        if !self.commit(lease, &fates, now).await? {
+            return Ok(Step::Lost);
+        }
+        self.alone = self.alone.saturating_sub(rows.len());
+        self.failures = 0;
+        self.set_aside = if matches!(done, Step::SetAside) { self.set_aside.saturating_add(1) } else { 0 };
+        Ok(done)
+    }
+
+    /// Whose fault a failed call is. Where there was no answer, or one of trouble that passes, the same is tried once more before
+    /// service-api is asked whether it is ready: if it is, the fault lies with what was sent.
+    async fn blame(&self, error: &CallError, events: usize) -> Blame {
+        let warned = self.failures > 0 || self.alone > 0 || self.queue == Queue::Failing;
+        let sent = choked(error)
+            || (error.may_be_either() && warned && self.state.service_api.is_ready(READY_TIMEOUT).await);
+        match (sent, events) {
+            (false, _) => Blame::Away,
+            (true, 1) => Blame::TheOne,
+            (true, _) => Blame::OneOfThem,
+        }
     }
 
     /// The oldest due rows, as many as one call may carry.
     async fn due(&self) -> Result<Vec<Due>, DbError> {
-        let (lane, now, most) = (self.number, UtcTime::of(self.state.clock.now()), self.most);
-        let mut rows = self.state.database.read(move |conn| inbox::due(conn, lane, now, most)).await?;
+        let (lane, now) = (self.number, UtcTime::of(self.state.clock.now()));
+        let most = if self.alone > 0 { 1 } else { BATCH };
+        let database = &self.state.database;
+        let mut rows = match self.queue {
+            Queue::Fresh => database.read(move |conn| inbox::fresh(conn, lane, most)).await?,
+            Queue::Failing => database.read(move |conn| inbox::failing(conn, lane, now, 1)).await?,
+        };
         let mut bytes = 0;
         let fitting = rows.iter().take_while(|row| {
             bytes += row.body.len();
@@ -178,7 +247,7 @@ impl Lane {
     }
 
     /// Reads the raw body again, by the mapping of today: what was stored beside it is only what it read as then. `None` if it is
-    /// no longer an event with effects.
+    /// no longer an event.
     fn read_again(&self, row: &Due) -> Option<ApplyEvent> {
         let Reading::Known(envelope) =
             events::read(&row.body, &self.state.kyc_words, Timestamp::from(row.received_at.0))
@@ -205,7 +274,7 @@ impl Lane {
         Ok(answer.verdicts.into_iter().map(|verdict| (verdict.event_id, verdict)).collect())
     }
 
-    /// Writes down what became of the rows, and on the trail what was refused. False, and nothing written, if the lease was taken
+    /// Writes down what became of the rows, and on the trail what took no effect. False, and nothing written, if the lease was taken
     /// over.
     async fn commit(&self, lease: &Lease, fates: &[(&Due, Fate)], now: Timestamp) -> Result<bool, DbError> {
         let marks: Vec<(i64, Fate)> = fates.iter().map(|(row, fate)| (row.intake, fate.clone())).collect();
@@ -233,7 +302,7 @@ impl Lane {
 
     fn entry(&self, row: &Due, fate: &Fate, now: Timestamp) -> Option<Sealed> {
         let id = EntryId::new(now, self.state.random.bytes());
-        let entry = trail::dead_lettered(id, &row.event_id, &row.source, fate, now)?;
+        let entry = trail::without_effect(id, &row.event_id, &row.source, fate, now)?;
         Some(seal(&entry, &self.state.random))
     }
 

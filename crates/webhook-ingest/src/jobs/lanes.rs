@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{apply, pause};
 use crate::db::inbox;
-use crate::domain::lanes::LANES;
+use crate::domain::lanes::{LANES, Queue};
 use crate::state::State;
 
 /// How long a lease holds without being renewed: so long a killed replica's lanes stand still.
@@ -146,8 +146,14 @@ async fn poll(state: Arc<State>, leases: Arc<Leases>, shutdown: Shutdown) {
             continue;
         }
         let now = UtcTime::of(state.clock.now());
-        match state.database.read(move |conn| inbox::lanes_with_due(conn, now)).await {
-            Ok(lanes) => lanes.into_iter().for_each(|lane| state.signals.wake(lane)),
+        let due = state
+            .database
+            .read(move |conn| Ok((inbox::lanes_with_fresh(conn)?, inbox::lanes_with_failing(conn, now)?)));
+        match due.await {
+            Ok((fresh, failing)) => {
+                fresh.into_iter().for_each(|lane| state.signals.wake(Queue::Fresh, lane));
+                failing.into_iter().for_each(|lane| state.signals.wake(Queue::Failing, lane));
+            }
             Err(error) => tracing::debug!(%error, "due rows were not looked for"),
         }
     }

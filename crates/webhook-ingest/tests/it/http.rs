@@ -53,6 +53,15 @@ pub(crate) async fn post(address: SocketAddr, path: &str, headers: &[(&str, &str
     send(address, &[head.as_bytes(), body].concat()).await
 }
 
+/// Asks for `path` with these header lines.
+pub(crate) async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut head = format!("GET {path} HTTP/1.1\r\nHost: crm.example\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    send(address, format!("{head}\r\n").as_bytes()).await
+}
+
 /// Sends these bytes and reads one answer.
 pub(crate) async fn send(address: SocketAddr, bytes: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");

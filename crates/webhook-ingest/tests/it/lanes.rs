@@ -1,10 +1,11 @@
 //! What becomes of acknowledged events: applied, superseded, dead-lettered, tried again; whatever is away meanwhile.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
 
 use contract::clock::Clock;
-use contract::events::Event;
+use contract::events::{Event, EventType};
 use contract::internal::ApplyResult;
 use serde_json::json;
 use test_kit::database::{TestDatabase, both, postgres};
@@ -13,7 +14,7 @@ use test_kit::waiting::eventually;
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::support::{
-    Row, ServiceApi, all, config, each, registration, start, start_alone, start_with, states,
+    Row, ServiceApi, all, config, each, event, registration, start, start_alone, start_with, states,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +43,7 @@ async fn an_acknowledged_event_is_sent_once_with_all_that_its_order_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_verdict_leads_to_its_state_and_a_dead_letter_is_on_the_trail() {
+async fn each_verdict_leads_to_its_state_and_what_took_no_effect_is_on_the_trail() {
     for on in both() {
         let service_api = ServiceApi::start().await;
         service_api.behave(|batch| {
@@ -50,40 +51,52 @@ async fn each_verdict_leads_to_its_state_and_a_dead_letter_is_on_the_trail() {
                 Some("superseded") => (ApplyResult::Superseded, None),
                 Some("again") => (ApplyResult::AlreadyApplied, None),
                 Some("refused") => (ApplyResult::Refused, Some("too_odd".to_owned())),
+                Some("conflict") => (ApplyResult::Conflict, Some("other_facts".to_owned())),
                 _ => (ApplyResult::Applied, None),
             })
         });
         let ingest = start(&on, config(&on, &service_api.url())).await;
-        let mut refused = String::new();
-        for client in ["applied", "superseded", "again", "refused"] {
-            refused = ingest.deliver(&registration(client, client)).await.text("eventId");
+        let mut ids = Vec::new();
+        for client in ["applied", "superseded", "again", "refused", "conflict"] {
+            ids.push(ingest.deliver(&registration(client, client)).await.text("eventId"));
         }
-        let wanted = ["applied", "superseded", "applied", "dead_lettered"];
+        let wanted = ["applied", "superseded", "applied", "dead_lettered", "conflict"];
         let rows = eventually(|| ingest.inbox(), |rows| states(rows) == wanted).await;
-        assert_eq!(rows[3].reason.as_deref(), Some("too_odd"));
-        let letters: Vec<_> = ingest
-            .trail()
-            .await
-            .into_iter()
-            .filter(|entry| entry["action"] == "webhook.dead_letter")
-            .collect();
-        assert_eq!(letters.len(), 1);
-        assert_eq!(letters[0]["target"], json!({ "kind": "event", "id": refused }));
-        assert_eq!((&letters[0]["outcome"], &letters[0]["reason"]), (&json!("refused"), &json!("too_odd")));
+        assert_eq!(reasons(&rows)[3..], [Some("too_odd"), Some("other_facts")]);
+        let trail = ingest.trail().await;
+        for (action, event_id, reason) in
+            [("webhook.dead_letter", &ids[3], "too_odd"), ("webhook.conflict", &ids[4], "other_facts")]
+        {
+            let entries: Vec<_> = trail.iter().filter(|entry| entry["action"] == action).collect();
+            assert_eq!(entries.len(), 1, "{action}");
+            assert_eq!(entries[0]["target"], json!({ "kind": "event", "id": event_id }));
+            let told = (&entries[0]["outcome"], &entries[0]["reason"]);
+            assert_eq!(told, (&json!("refused"), &json!(reason)));
+        }
         ingest.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn types_without_effect_wait_and_hold_up_nobody() {
+async fn every_type_is_sent_to_be_applied() {
     for on in both() {
         let service_api = ServiceApi::start().await;
         let ingest = start(&on, config(&on, &service_api.url())).await;
-        let deposit = br#"{"event":"deposit.completed","data":{"clientId":"c1","transactionId":"t","amount":"1","currency":"USD"}}"#;
-        assert_eq!(ingest.deliver(deposit).await.text("status"), "accepted");
-        ingest.deliver(&registration("a", "c1")).await;
-        eventually(|| ingest.inbox(), |rows| states(rows) == ["pending", "applied"]).await;
-        assert_eq!(service_api.events().len(), 1);
+        let transaction = r#"{"clientId":"c1","transactionId":"t","amount":"1","currency":"USD"}"#;
+        for (event_type, data) in [
+            (EventType::ClientRegistered, r#"{"clientId":"c1","email":"c1@example.com"}"#),
+            (EventType::DepositCompleted, transaction),
+            (EventType::WithdrawalCompleted, transaction),
+            (EventType::KycUpdated, r#"{"clientId":"c1","kycStatus":"approved"}"#),
+            (EventType::AccountUpdated, r#"{"clientId":"c1","accountId":"a1","balance":"2"}"#),
+        ] {
+            let answer = ingest.deliver(&event(event_type.as_str(), event_type.as_str(), data)).await;
+            assert_eq!(answer.text("status"), "accepted");
+        }
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["applied"; 5]).await;
+        let sent: BTreeSet<&str> =
+            service_api.events().iter().map(|event| event.event.event_type().as_str()).collect();
+        assert_eq!(sent, EventType::ALL.map(EventType::as_str).into_iter().collect());
         ingest.stop().await;
     }
 }

@@ -3,11 +3,17 @@
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod inbox;
+#[cfg(test)]
 mod intake;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod poison;
+#[cfg(test)]
+mod replays;
 #[cfg(test)]
 mod replicas;
 #[cfg(test)]

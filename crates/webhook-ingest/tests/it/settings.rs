@@ -1,5 +1,6 @@
 //! Settings: what is read, and that a bad one is named without its value.
 
+use contract::kyc::KycStatus;
 use http_kit::config::Environment;
 use webhook_ingest::Config;
 
@@ -52,7 +53,9 @@ fn a_bad_setting_is_named_and_its_value_is_not() {
     for (name, value) in [
         ("DATABASE_URL", "mysql://hunter2"),
         ("WEBHOOK_SECRET_SITE", long),
+        ("WEBHOOK_SECRET_EVENTS", long),
         ("WEBHOOK_SECRET_a", long),
+        ("KYC_WORDS", "hunter2=good"),
         ("WEBHOOK_SECRET_", long),
         ("WEBHOOK_STANDARD_SECRET", "whsec_hunter2hunter2hunter2hunter2hunter2!"),
         ("WEBHOOK_SECRET", " hunter2hunter2hunter2hunter2hunter2"),
@@ -62,4 +65,10 @@ fn a_bad_setting_is_named_and_its_value_is_not() {
     }
     let alone = read(&[("WEBHOOK_SECRET_ACME_PREVIOUS", long)]).expect_err("a former value alone");
     assert_eq!(alone, "WEBHOOK_SECRET_ACME is not set");
+}
+
+#[test]
+fn further_kyc_words_are_read() {
+    let config = read(&[("KYC_WORDS", "green=approved")]).expect("good settings");
+    assert_eq!(config.kyc_words.read("green"), Some(KycStatus::Approved));
 }

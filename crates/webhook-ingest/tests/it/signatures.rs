@@ -164,7 +164,7 @@ async fn each_source_has_its_own_secret_and_an_unknown_one_is_not_found() {
 }
 
 /// Posts as Standard Webhooks say, sent at `at`.
-async fn standard(ingest: &Ingest, source: &str, id: &str, at: Timestamp, body: &[u8]) -> Answer {
+pub(crate) async fn standard(ingest: &Ingest, source: &str, id: &str, at: Timestamp, body: &[u8]) -> Answer {
     let seconds = at.as_seconds().to_string();
     let signature = auth::standard_webhooks::sign(STANDARD, id, &seconds, body).expect("a good secret");
     let headers = [("webhook-id", id), ("webhook-timestamp", &seconds), ("webhook-signature", &signature)];

@@ -1,6 +1,7 @@
 //! What the tests start: the service over a real database, a stand-in for service-api, and a look into the tables.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,22 +11,22 @@ use auth::secret::Secret;
 use auth::standard_webhooks::StandardSecrets;
 use contract::clock::Clock;
 use contract::internal::{ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdict, ApplyVerdicts};
+use contract::kyc::KycWords;
 use db::{Database, on_backend};
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use http_kit::server::Listen;
 use http_kit::service::Running;
-use serde_json::Value;
-use test_kit::credentials::ring;
+use serde_json::{Value, json};
+use test_kit::credentials::{ring, staff_token};
 use test_kit::database::TestDatabase;
 use webhook_ingest::domain::signature::Secrets;
 use webhook_ingest::{Config, MIGRATIONS, SCHEMA, Seams};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::http::{Answer, post};
+use crate::http::{Answer, get, post};
 
-pub(crate) const JWT: &str = "jwt-secret-for-tests-only-000000000";
 pub(crate) const SECRET: &str = "webhook-secret-for-tests-only-0000";
 pub(crate) const PREVIOUS: &str = "webhook-secret-for-tests-only-old0";
 pub(crate) const ACME_SECRET: &str = "webhook-secret-for-tests-only-acme";
@@ -33,6 +34,8 @@ pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
 /// Base64 of `standard-secret-for-tests-only00`.
 pub(crate) const STANDARD: &str = "whsec_c3RhbmRhcmQtc2VjcmV0LWZvci10ZXN0cy1vbmx5MDA=";
 pub(crate) const API_TOKEN: &str = "service-token-for-tests-only-0000";
+
+pub(crate) const JWT: &str = "jwt-secret-for-tests-only-00000000";
 
 /// An address that nobody listens on: port 9 of this machine.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
@@ -42,6 +45,7 @@ pub(crate) struct Ingest {
     pub(crate) running: Running,
     pub(crate) database: Database,
     pub(crate) address: SocketAddr,
+    _sso_issuer: MockServer,
 }
 
 /// The keys of Standard Webhooks senders.
@@ -60,9 +64,10 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         database: on.url(SCHEMA),
         internal: ring(INTERNAL),
         secrets,
+        staff: ring(JWT),
+        kyc_words: KycWords::built_in(),
         service_api_url: service_api.to_owned(),
         audit_log_url: NOBODY.to_owned(),
-        staff: ring(JWT),
         sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
     }
@@ -77,10 +82,12 @@ pub(crate) async fn start(on: &TestDatabase, config: Config) -> Ingest {
 pub(crate) async fn start_with(on: &TestDatabase, config: Config, clock: Clock) -> Ingest {
     let database = on.open(SCHEMA);
     MIGRATIONS.run(&database).await.expect("the migrations run");
+    let sso_issuer = test_kit::staff::accepting().await;
+    let config = Config { sso_issuer_url: sso_issuer.uri(), ..config };
     let running =
         webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
     let address = running.address();
-    Ingest { running, database, address }
+    Ingest { running, database, address, _sso_issuer: sso_issuer }
 }
 
 /// An instance with nobody to apply events.
@@ -89,6 +96,16 @@ pub(crate) async fn start_alone(on: &TestDatabase) -> Ingest {
 }
 
 impl Ingest {
+    /// One that was started without [`start`]: staff can't be asked after.
+    pub(crate) async fn of(running: Running, database: Database) -> Self {
+        Self {
+            address: running.address(),
+            running,
+            database,
+            _sso_issuer: test_kit::staff::accepting().await,
+        }
+    }
+
     /// Posts a body signed for `site`.
     pub(crate) async fn deliver(&self, body: &[u8]) -> Answer {
         let signature = sign(SECRET, body);
@@ -100,9 +117,31 @@ impl Ingest {
         post(self.address, "/api/webhooks/site", &[("x-webhook-signature", signature)], body).await
     }
 
+    /// Asks for a path as staff with this role.
+    pub(crate) async fn ask(&self, role: &str, path: &str) -> Answer {
+        let bearer = format!("Bearer {}", staff_token(JWT, &json!(role)));
+        get(self.address, path, &[("authorization", &bearer)]).await
+    }
+
+    /// Posts to a path as staff with this role.
+    pub(crate) async fn tell(&self, role: &str, path: &str, body: &str) -> Answer {
+        let bearer = format!("Bearer {}", staff_token(JWT, &json!(role)));
+        post(self.address, path, &[("authorization", &bearer)], body.as_bytes()).await
+    }
+
+    /// Replays one event as an admin.
+    pub(crate) async fn replay(&self, event_id: &str, body: &str) -> Answer {
+        self.tell("admin", &format!("/api/webhooks/events/{event_id}/replay"), body).await
+    }
+
+    /// Replays many events as an admin.
+    pub(crate) async fn replay_many(&self, body: &Value) -> Answer {
+        self.tell("admin", "/api/webhooks/events/replay", &body.to_string()).await
+    }
+
     /// All rows of the inbox, by intake.
     pub(crate) async fn inbox(&self) -> Vec<Row> {
-        let query = "select intake, event_id, source, event_type, state, lane as lane, email_key, client_id, warnings, problem, \
+        let query = "select intake, event_id, source, event_type, state, lane as lane, email_key, other_email_key, client_id, warnings, problem, \
                      reason, attempts as attempts from inbox order by intake";
         let rows =
             self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load(c))?));
@@ -156,6 +195,8 @@ pub(crate) struct Row {
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) email_key: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) other_email_key: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
     pub(crate) client_id: Option<String>,
     #[diesel(sql_type = Text)]
     pub(crate) warnings: String,
@@ -201,13 +242,14 @@ pub(crate) fn registration(id: &str, client: &str) -> Vec<u8> {
 pub(crate) struct ServiceApi {
     pub(crate) server: MockServer,
     batches: Arc<Mutex<Vec<Vec<ApplyEvent>>>>,
+    ready: Arc<AtomicBool>,
     behaviour: Arc<Mutex<Behaviour>>,
 }
 
 type Behaviour = Box<dyn Fn(&ApplyBatch) -> ResponseTemplate + Send>;
 
 impl ServiceApi {
-    /// One that applies everything.
+    /// One that applies everything, and calls itself not ready.
     pub(crate) async fn start() -> Self {
         Self::start_on(MockServer::start().await).await
     }
@@ -228,7 +270,17 @@ impl ServiceApi {
             .respond_with(respond)
             .mount(&server)
             .await;
-        Self { server, batches, behaviour }
+        let ready: Arc<AtomicBool> = Arc::default();
+        let asked = Arc::clone(&ready);
+        let readiness =
+            move |_: &Request| ResponseTemplate::new(if asked.load(Ordering::Relaxed) { 200 } else { 503 });
+        Mock::given(method("GET")).and(path("/readyz")).respond_with(readiness).mount(&server).await;
+        Self { server, batches, ready, behaviour }
+    }
+
+    /// From now on it calls itself ready.
+    pub(crate) fn be_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn url(&self) -> String {
@@ -266,4 +318,10 @@ pub(crate) fn each(
         ApplyVerdict { event_id: event.event_id, result, reason }
     });
     ResponseTemplate::new(200).set_body_json(ApplyVerdicts { verdicts: verdicts.collect() })
+}
+
+/// An event of this type, and this data as JSON.
+pub(crate) fn event(id: &str, event_type: &str, data: &str) -> Vec<u8> {
+    format!(r#"{{"id":"{id}","event":"{event_type}","data":{data},"timestamp":"2025-10-13T19:00:00Z"}}"#)
+        .into_bytes()
 }

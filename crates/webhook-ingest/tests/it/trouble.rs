@@ -116,7 +116,7 @@ async fn before_the_migrations_nothing_is_taken_and_after_them_all_works() {
         let database = on.open(SCHEMA);
         let seams = Seams { clock: Clock::system(), ..Seams::system() };
         let running = webhook_ingest::start(config(&on, &service_api.url()), seams).expect("it starts");
-        let ingest = Ingest { address: running.address(), running, database };
+        let ingest = Ingest::of(running, database).await;
         assert_eq!(readiness(&ingest).await, 503);
         let body = registration("a", "c1");
         assert_eq!(ingest.deliver(&body).await.status, 503);

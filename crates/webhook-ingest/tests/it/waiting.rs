@@ -12,7 +12,7 @@ use test_kit::waiting::eventually;
 use wiremock::ResponseTemplate;
 
 use crate::http::{Answer, post};
-use crate::support::{INTERNAL, Ingest, ServiceApi, all, config, registration, start, states};
+use crate::support::{INTERNAL, Ingest, ServiceApi, all, config, event, registration, start, states};
 
 async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
     let token =
@@ -69,14 +69,48 @@ async fn it_answers_as_soon_as_the_event_is_applied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_without_effect_names_its_client_all_the_same() {
+async fn every_name_that_an_event_gives_its_client_is_waited_for() {
     for on in both() {
         let service_api = ServiceApi::start().await;
+        service_api.behave(|_| ResponseTemplate::new(503));
         let ingest = start(&on, config(&on, &service_api.url())).await;
-        let deposit = br#"{"event":"deposit.completed","data":{"email":"d@example.com","transactionId":"t","amount":"1","currency":"USD"}}"#;
-        assert_eq!(ingest.deliver(deposit).await.text("status"), "accepted");
-        assert_eq!(wait_for(&ingest, "d@example.com", 100).await.json()["pending"], true);
-        assert_eq!(wait_for(&ingest, "e@example.com", 100).await.json()["pending"], false);
+        let long = format!("{}@example.com", "é".repeat(300));
+        let named = [
+            ("client.registered", r#"{"email":"r@example.com"}"#, vec!["r@example.com"]),
+            ("client.registered", r#"{"clientEmail":"e@example.com"}"#, vec!["e@example.com"]),
+            ("deposit.completed", r#"{"email":"d@example.com","amount":1}"#, vec!["d@example.com"]),
+            ("withdrawal.completed", r#"{"clientEmail":"w@example.com","amount":1}"#, vec!["w@example.com"]),
+            ("kyc.updated", r#"{"email":"K@example.com","status":"approved"}"#, vec!["k@example.com"]),
+            (
+                "account.updated",
+                r#"{"clientEmail":"old@example.com","email":"new@example.com"}"#,
+                vec!["old@example.com", "new@example.com"],
+            ),
+            (
+                "account.updated",
+                r#"{"clientId":"c9","email":"moved@example.com"}"#,
+                vec!["moved@example.com"],
+            ),
+            (
+                "account.updated",
+                &format!(r#"{{"clientEmail":"before@example.com","email":"{long}"}}"#),
+                vec!["before@example.com", &long],
+            ),
+        ];
+        for (number, (event_type, data, _)) in named.iter().enumerate() {
+            let answer = ingest.deliver(&event(&number.to_string(), event_type, data)).await;
+            assert_eq!(answer.text("status"), "accepted", "{data}");
+        }
+        let pending = async |email: &str| wait_for(&ingest, email, 0).await.json()["pending"].clone();
+        for email in named.iter().flat_map(|(_, _, emails)| emails) {
+            assert_eq!(pending(email).await, true, "{email}");
+        }
+        assert_eq!(pending("nobody@example.com").await, false);
+        service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["applied"; 8]).await;
+        for email in named.iter().flat_map(|(_, _, emails)| emails) {
+            assert_eq!(pending(email).await, false, "{email}");
+        }
         ingest.stop().await;
     }
 }

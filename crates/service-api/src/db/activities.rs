@@ -1,0 +1,98 @@
+//! What happened to clients.
+
+use contract::clock::Timestamp;
+use contract::ids::ClientRef;
+use contract::resources::{Activity, ActivityType, Actor, ActorKind};
+use db::types::UtcTime;
+use db::{Conn, DbError, DbResult, on_backend};
+use diesel::prelude::*;
+
+use super::schema::activities;
+use super::{CHUNK, stored, word};
+use crate::domain::place::Place;
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = activities, treat_none_as_default_value = false)]
+struct Row {
+    id: String,
+    client: String,
+    activity_type: String,
+    description: String,
+    actor_type: String,
+    actor_id: Option<String>,
+    metadata: String,
+    created_at: UtcTime,
+}
+
+/// Adds activities of clients; those that are there already stay as they are. Says how many were new.
+pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbResult<usize> {
+    let rows = activities.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    let mut added = 0;
+    for rows in rows.chunks(CHUNK) {
+        added += on_backend!(conn, |c| diesel::insert_into(activities::table)
+            .values(rows)
+            .on_conflict(activities::id)
+            .do_nothing()
+            .execute(c))?;
+    }
+    Ok(added)
+}
+
+/// A client's activities, newest first, from behind a place on.
+pub(crate) fn newest(
+    conn: &mut Conn,
+    client: ClientRef,
+    of_type: Option<ActivityType>,
+    after: Option<&Place>,
+    rows: i64,
+) -> DbResult<Vec<Activity>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| {
+        let mut query = activities::table
+            .filter(activities::client.eq(client.to_string()))
+            .order((activities::created_at.desc(), activities::id.desc()))
+            .limit(rows)
+            .into_boxed();
+        if let Some(kind) = of_type {
+            query = query.filter(activities::activity_type.eq(kind.as_str()));
+        }
+        if let Some(Place { time, id }) = after {
+            let time = UtcTime::of(*time);
+            let same = activities::created_at.eq(time).and(activities::id.lt(id));
+            query = query.filter(activities::created_at.lt(time).or(same));
+        }
+        query.load(c)
+    })?;
+    rows.into_iter().map(Row::into_activity).collect()
+}
+
+/// Where an activity stands in its list.
+pub(crate) fn place(activity: &Activity) -> Place {
+    Place { time: activity.created_at, id: activity.activity_id.to_string() }
+}
+
+impl Row {
+    fn of((client, activity): &(ClientRef, Activity)) -> DbResult<Self> {
+        Ok(Self {
+            id: activity.activity_id.to_string(),
+            client: client.to_string(),
+            activity_type: activity.activity_type.as_str().to_owned(),
+            description: activity.description.clone(),
+            actor_type: activity.actor.kind.as_str().to_owned(),
+            actor_id: activity.actor.id.clone(),
+            metadata: serde_json::to_string(&activity.metadata)
+                .map_err(|error| DbError::Broken(error.into()))?,
+            created_at: UtcTime::of(activity.created_at),
+        })
+    }
+
+    fn into_activity(self) -> DbResult<Activity> {
+        Ok(Activity {
+            activity_id: stored(self.id.parse())?,
+            activity_type: word(ActivityType::parse(&self.activity_type))?,
+            description: self.description,
+            actor: Actor { kind: word(ActorKind::parse(&self.actor_type))?, id: self.actor_id },
+            metadata: stored(serde_json::from_str(&self.metadata))?,
+            created_at: Timestamp::from(self.created_at.0),
+        })
+    }
+}

@@ -1,0 +1,213 @@
+//! Changes made in the CRM: the client's row is locked first, then it is decided, and record, activity and audit entry go into one
+//! commit. Nothing is written where the change is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::audit::{Entry, Text, Value};
+use contract::ids::{ActivityId, ClientRef, NoteId, TransactionRef};
+use contract::internal::Impersonation;
+use contract::kyc::KycStatus;
+use contract::resources::{Activity, Actor, ClientRecord, Note};
+use db::{Conn, DbError, DbResult};
+use http_kit::kit::Seams;
+
+use super::idempotency_keys::{self, Used};
+use super::{accounts, activities, clients, find, notes, transactions};
+use crate::domain::account::Account;
+use crate::domain::bodies::{KycChange, StatusChange};
+use crate::domain::client::Client;
+use crate::domain::deeds::{self, Deed};
+use crate::domain::idempotency::Keyed;
+use crate::domain::precondition::IfMatch;
+use crate::domain::standing::{Refusal, transition};
+use crate::domain::transaction::{self, Transaction};
+
+/// Who makes a change of whose record, and the entry that tells of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) client: ClientRef,
+    pub(crate) actor: Actor,
+    pub(crate) entry: Entry,
+    pub(crate) seams: Seams,
+}
+
+/// What a change came to, unless it was refused.
+pub(crate) type Changed<T> = DbResult<Result<T, Refusal>>;
+
+/// Sets the identity check. The same again is no change, and says so on the trail alone. Answers the record and the status before.
+pub(crate) fn set_kyc(
+    conn: &mut Conn,
+    change: &Change,
+    to: &KycChange,
+    condition: Option<&IfMatch>,
+) -> Changed<(ClientRecord, KycStatus)> {
+    let (mut client, record) = change.lock(conn)?;
+    if condition.is_some_and(|condition| !condition.holds(&record)) {
+        return Ok(Err(Refusal::Stale));
+    }
+    let from = client.kyc.status;
+    let changed = client.change_kyc(to.status, to.notes.as_deref(), change.seams.clock.now());
+    let activity = changed.map(|changed| {
+        let id = ActivityId::new(changed.at, change.seams.random.bytes());
+        Deed { id, actor: change.actor.clone(), at: changed.at }.kyc_changed(&changed)
+    });
+    let words = [("from", from.as_str()), ("to", to.status.as_str())];
+    change.save(conn, &client, activity, &words)?;
+    Ok(Ok((find::record_of(conn, client)?, from)))
+}
+
+/// Sets how the client stands. The same again is no change.
+pub(crate) fn set_status(
+    conn: &mut Conn,
+    change: &Change,
+    to: &StatusChange,
+    condition: Option<&IfMatch>,
+) -> Changed<ClientRecord> {
+    let (mut client, record) = change.lock(conn)?;
+    if condition.is_some_and(|condition| !condition.holds(&record)) {
+        return Ok(Err(Refusal::Stale));
+    }
+    let from = client.status;
+    let changes = match transition(from, to.status) {
+        Ok(changes) => changes,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let activity = changes.then(|| {
+        let at = change.seams.clock.now();
+        client.change_status(to.status, at);
+        let id = ActivityId::new(at, change.seams.random.bytes());
+        Deed { id, actor: change.actor.clone(), at }.status_changed(from, to.status, to.reason.as_deref())
+    });
+    let words = [("from", from.as_str()), ("to", to.status.as_str())];
+    change.save(conn, &client, activity, &words)?;
+    Ok(Ok(find::record_of(conn, client)?))
+}
+
+/// What a note came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// It stands.
+    New(Note),
+    /// It was there: this is what was answered then.
+    Replayed(String),
+}
+
+/// Adds a note; under a key that was used for the same request before, answers what was answered then. A key that another replica
+/// used at the same time is a [`DbError::Conflict`]: done again, this finds its answer.
+pub(crate) fn add_note(
+    conn: &mut Conn,
+    change: &Change,
+    comment: &str,
+    ignored: &[String],
+    keyed: Option<&Keyed>,
+) -> Changed<Noted> {
+    let now = change.seams.clock.now();
+    let (client, _) = change.lock(conn)?;
+    match keyed.map(|keyed| idempotency_keys::used(conn, keyed, now)).transpose()?.flatten() {
+        Some(Used::Other) => return Ok(Err(Refusal::KeyReused)),
+        Some(Used::Same(answer)) => return Ok(Ok(Noted::Replayed(answer))),
+        None => {}
+    }
+    let note = Note {
+        note_id: NoteId::new(now, change.seams.random.bytes()),
+        client_id: client.client_id.clone(),
+        comment: comment.to_owned(),
+        author: change.actor.clone(),
+        created_at: now,
+        ignored_fields: ignored.to_vec(),
+    };
+    notes::add(conn, client.id, &note)?;
+    if let Some(keyed) = keyed {
+        let answer = serde_json::to_string(&note).map_err(|error| DbError::Broken(error.into()))?;
+        idempotency_keys::keep(conn, keyed, &answer, now)?;
+    }
+    let id = ActivityId::new(now, change.seams.random.bytes());
+    let activity = Deed { id, actor: change.actor.clone(), at: now }.note_added(&note);
+    activities::add(conn, &[(client.id, activity)])?;
+    change.tell(conn, &[("noteId", &note.note_id.to_string())])?;
+    Ok(Ok(Noted::New(note)))
+}
+
+/// Decides a conflict: this transaction of the client stands, what contradicts it is rejected. Answers it with the client's accounts.
+/// Each client who has one of them hears of it.
+pub(crate) fn accept_transaction(
+    conn: &mut Conn,
+    change: &Change,
+    id: TransactionRef,
+) -> Changed<(Transaction, Vec<Account>)> {
+    let (client, _) = change.lock(conn)?;
+    let variants = transactions::variants_locked(conn, id)?;
+    if !variants.iter().any(|one| one.id == id && one.client == client.id) {
+        return Ok(Err(Refusal::NoTransaction));
+    }
+    let at = change.seams.clock.now();
+    let mut variants = variants.into_iter().map(|one| (one.variant, one)).collect();
+    let Some(accepted) = transaction::decide(&mut variants, id, at) else {
+        return Ok(Err(Refusal::NotInConflict));
+    };
+    let variants: Vec<Transaction> = variants.into_values().collect();
+    transactions::save(conn, &variants)?;
+    for of in variants.iter().map(|one| one.client).collect::<BTreeSet<_>>() {
+        // Locked, so that no merge of that record comes between.
+        let Some(hears) = clients::lock(conn, of)? else { continue };
+        let id = ActivityId::new(at, change.seams.random.bytes());
+        let deed = Deed { id, actor: change.actor.clone(), at };
+        activities::add(conn, &[(hears.id, deed.transaction_decided(&accepted, of == client.id))])?;
+    }
+    change.tell(conn, &[("transaction", &id.to_string())])?;
+    Ok(Ok((accepted, accounts::of_client(conn, client.id)?)))
+}
+
+/// Adds tokens that sso-issuer made to the activities of their clients; says how many were new.
+pub(crate) fn record_impersonations(conn: &mut Conn, told: &[Impersonation]) -> DbResult<usize> {
+    // Locked in one order, as everywhere, so that no merge comes between.
+    let ids: BTreeSet<ClientRef> = told.iter().map(|token| token.client).collect();
+    let mut live = BTreeMap::new();
+    for id in ids {
+        match clients::lock(conn, id)? {
+            Some(client) => _ = live.insert(id, client.id),
+            None => tracing::error!(client = %id, "an impersonation of nobody we know is left out"),
+        }
+    }
+    let activities: Vec<(ClientRef, Activity)> = told
+        .iter()
+        .filter_map(|token| Some((*live.get(&token.client)?, deeds::impersonated(token))))
+        .collect();
+    activities::add(conn, &activities)
+}
+
+impl Change {
+    /// The client, whose row is ours to the end of the transaction, and the record as it stands.
+    fn lock(&self, conn: &mut Conn) -> DbResult<(Client, ClientRecord)> {
+        let client =
+            clients::lock(conn, self.client)?.ok_or_else(|| DbError::broken("a client's record is gone"))?;
+        let record = find::record_of(conn, client.clone())?;
+        Ok((client, record))
+    }
+
+    /// Writes what changed, if anything did, and the audit entry.
+    fn save(
+        &self,
+        conn: &mut Conn,
+        client: &Client,
+        activity: Option<Activity>,
+        words: &[(&str, &str)],
+    ) -> DbResult<()> {
+        let changed = if activity.is_some() { "changed" } else { "unchanged" };
+        if let Some(activity) = activity {
+            clients::save(conn, std::slice::from_ref(client))?;
+            activities::add(conn, &[(client.id, activity)])?;
+        }
+        let words: Vec<_> = words.iter().copied().chain([("result", changed)]).collect();
+        self.tell(conn, &words)
+    }
+
+    /// Puts the entry into the commit, with these details.
+    fn tell(&self, conn: &mut Conn, details: &[(&str, &str)]) -> DbResult<()> {
+        let mut entry = self.entry.clone();
+        for (name, value) in details {
+            entry.details.insert((*name).to_owned(), Value::Text(Text::open(*value)));
+        }
+        outbox::insert_many(conn, &[http_kit::audit::seal(&entry, &self.seams.random)])
+    }
+}

@@ -1,0 +1,121 @@
+//! All records that a batch of events may touch: loaded under locks, and written as they are in the end. Locks are taken in one order
+//! by everybody: names, then clients, then accounts, then transactions, each sorted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::email::EmailKey;
+use contract::events::Event;
+use contract::ids::ClientRef;
+use contract::internal::ApplyEvent;
+use contract::resources::TransactionKind;
+use db::{Conn, DbResult};
+
+use super::{accounts, client_emails, clients, merging, transactions};
+use crate::domain::account::{Account, AccountKey};
+use crate::domain::book::Book;
+use crate::domain::client::Client;
+use crate::domain::effects::Records;
+use crate::domain::identity::Identity;
+use crate::domain::ledger::Ledger;
+use crate::domain::transaction::{Transaction, TransactionKey};
+
+/// An event that is to be applied, and whom it names.
+pub(crate) type Due<'a> = (&'a ApplyEvent, &'a Identity);
+
+/// What these events may touch. The names are locked already.
+pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
+    let ids = client_ids(conn, due)?;
+    let keys: BTreeSet<EmailKey> =
+        due.iter().flat_map(|(_, identity)| identity.addresses()).cloned().collect();
+    let clients = clients::load_locked(conn, &ids)?;
+    let addresses = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
+    let accounts = load_accounts(conn, due, &clients)?;
+    let transactions = load_transactions(conn, due)?;
+    Ok(Records { book: Book::new(clients, addresses), ledger: Ledger::new(accounts, transactions) })
+}
+
+/// Writes what changed.
+pub(crate) fn save(conn: &mut Conn, records: Records) -> DbResult<()> {
+    let Records { book, ledger } = records;
+    let (people, money) = (book.into_changes(), ledger.into_changes());
+    clients::save(conn, &people.clients)?;
+    client_emails::add(conn, &people.addresses)?;
+    accounts::remove(conn, &money.gone)?;
+    people.merged.iter().try_for_each(|merged| merging::hand_over(conn, merged))?;
+    accounts::save(conn, &money.accounts)?;
+    transactions::save(conn, &money.transactions)
+}
+
+/// The ids of all clients that these identities may name.
+fn client_ids(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<String>> {
+    let mut ids = BTreeSet::new();
+    let mut of_source: BTreeMap<&str, Vec<&Identity>> = BTreeMap::new();
+    for (_, identity) in due {
+        of_source.entry(&identity.source).or_default().push(identity);
+    }
+    for (source, identities) in of_source {
+        let client_ids: BTreeSet<&str> =
+            identities.iter().filter_map(|one| one.client_id.as_deref()).collect();
+        ids.extend(clients::ids_of_client_ids(conn, source, &client_ids.into_iter().collect::<Vec<_>>())?);
+
+        let keys: BTreeSet<&EmailKey> = identities.iter().flat_map(|one| one.addresses()).collect();
+        let texts: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+        let alone = clients::known_by_address_alone(conn, source, &texts)?;
+        ids.extend(alone.into_iter().map(|(id, _)| id));
+
+        let by_address = identities.iter().filter(|one| one.client_id.is_none());
+        let asked: BTreeSet<&EmailKey> = by_address.flat_map(|one| one.addresses()).collect();
+        for key in asked {
+            let holders = clients::holders(conn, Some(source), key)?;
+            ids.extend(holders.into_iter().map(|client| client.id.to_string()));
+        }
+    }
+    Ok(ids.into_iter().collect())
+}
+
+/// The accounts that these events name, and the nameless ones of clients who may get or lose one.
+fn load_accounts(conn: &mut Conn, due: &[Due<'_>], clients: &[Client]) -> DbResult<Vec<Account>> {
+    // Whose an account without a name is, is known only later: the id here stands for any client.
+    let anyone = ClientRef::new(contract::clock::Timestamp::from_micros(0), [0; 10]);
+    let mut named: BTreeMap<&str, BTreeSet<AccountKey>> = BTreeMap::new();
+    let mut nameless = false;
+    for (event, _) in due {
+        if let Event::AccountUpdated(said) = &event.event {
+            match AccountKey::of(&event.source, said, anyone) {
+                Some(key) if key.nameless_of.is_none() => {
+                    _ = named.entry(&event.source).or_default().insert(key)
+                }
+                Some(_) => nameless = true,
+                None => {}
+            }
+        }
+    }
+    let mut loaded = Vec::new();
+    for (source, keys) in named {
+        loaded.extend(accounts::named_locked(conn, source, &keys.iter().collect::<Vec<_>>())?);
+    }
+    let merging = clients.iter().any(|client| client.client_id.is_none());
+    if nameless || merging {
+        let ids: Vec<String> = clients.iter().map(|client| client.id.to_string()).collect();
+        loaded.extend(accounts::nameless_locked(conn, &ids)?);
+    }
+    Ok(loaded)
+}
+
+fn load_transactions(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<Transaction>> {
+    let mut asked: BTreeMap<(&str, TransactionKind), BTreeSet<TransactionKey>> = BTreeMap::new();
+    for (event, _) in due {
+        let (kind, said) = match &event.event {
+            Event::DepositCompleted(said) => (TransactionKind::Deposit, said),
+            Event::WithdrawalCompleted(said) => (TransactionKind::Withdrawal, said),
+            _ => continue,
+        };
+        let key = TransactionKey::of(&event.source, kind, said, event.event_id);
+        asked.entry((&event.source, kind)).or_default().insert(key);
+    }
+    let mut loaded = Vec::new();
+    for ((source, kind), keys) in asked {
+        loaded.extend(transactions::load_locked(conn, source, kind, &keys.iter().collect::<Vec<_>>())?);
+    }
+    Ok(loaded)
+}

@@ -1,0 +1,221 @@
+//! Deposits and withdrawals as rows, one for each variant of what was told under a key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::clock::Timestamp;
+use contract::ids::{ClientRef, TransactionRef};
+use contract::money::Amount;
+use contract::resources::{TransactionKind, TransactionState};
+use db::types::{Decimal, UtcTime};
+use db::{Conn, DbResult, on_backend};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::schema::transactions;
+use super::{CHUNK, stored, word};
+use crate::domain::facts::{Fact, Facts};
+use crate::domain::order::OrderKey;
+use crate::domain::place::Place;
+use crate::domain::transaction::{Transaction, TransactionField, TransactionKey};
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = transactions, treat_none_as_default_value = false)]
+struct Row {
+    id: String,
+    client: String,
+    source: String,
+    kind: String,
+    key: String,
+    variant: i32,
+    state: String,
+    transaction_id: Option<String>,
+    event_id: String,
+    amount: Decimal,
+    currency: Option<String>,
+    account_id: Option<String>,
+    subaccount_id: Option<String>,
+    fund_type: Option<String>,
+    method: Option<String>,
+    fee: Option<Decimal>,
+    external_id: Option<String>,
+    reason: Option<String>,
+    completed_at: Option<UtcTime>,
+    effective_at: UtcTime,
+    field_orders: String,
+    created_at: UtcTime,
+    updated_at: UtcTime,
+    version: i64,
+}
+
+impl Row {
+    fn of(one: &Transaction) -> DbResult<Self> {
+        let text = |field| one.value(field).map(str::to_owned);
+        let fee: Option<Amount> = stored(one.value(TransactionField::Fee).map(str::parse).transpose())?;
+        let completed = one.value(TransactionField::CompletedAt).map(Timestamp::parse_rfc3339);
+        let orders: BTreeMap<TransactionField, OrderKey> =
+            one.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
+        Ok(Self {
+            id: one.id.to_string(),
+            client: one.client.to_string(),
+            source: one.key.source.clone(),
+            kind: one.key.kind.as_str().to_owned(),
+            key: one.key.key.clone(),
+            variant: one.variant,
+            state: one.state.as_str().to_owned(),
+            transaction_id: one.transaction_id.clone(),
+            event_id: one.event_id.to_string(),
+            amount: Decimal(one.amount.as_decimal().clone()),
+            currency: text(TransactionField::Currency),
+            account_id: text(TransactionField::AccountId),
+            subaccount_id: text(TransactionField::SubaccountId),
+            fund_type: text(TransactionField::FundType),
+            method: text(TransactionField::Method),
+            fee: fee.map(|fee| Decimal(fee.as_decimal().clone())),
+            external_id: text(TransactionField::ExternalId),
+            reason: text(TransactionField::Reason),
+            completed_at: stored(completed.transpose())?.map(UtcTime::of),
+            effective_at: UtcTime::of(one.effective_at),
+            field_orders: stored(serde_json::to_string(&orders))?,
+            created_at: UtcTime::of(one.created_at),
+            updated_at: UtcTime::of(one.updated_at),
+            version: one.version,
+        })
+    }
+
+    fn into_transaction(self) -> DbResult<Transaction> {
+        let orders: BTreeMap<TransactionField, OrderKey> = stored(serde_json::from_str(&self.field_orders))?;
+        let fee = stored(self.fee.map(|fee| Amount::from_decimal(&fee.0)).transpose())?;
+        let values = [
+            (TransactionField::Currency, self.currency),
+            (TransactionField::AccountId, self.account_id),
+            (TransactionField::SubaccountId, self.subaccount_id),
+            (TransactionField::FundType, self.fund_type),
+            (TransactionField::Method, self.method),
+            (TransactionField::Fee, fee.map(|fee| fee.to_string())),
+            (TransactionField::ExternalId, self.external_id),
+            (TransactionField::Reason, self.reason),
+            (TransactionField::CompletedAt, self.completed_at.map(|at| Timestamp::from(at.0).to_string())),
+        ];
+        let mut facts = Facts::new();
+        for (field, value) in values {
+            if let (Some(value), Some(order)) = (value, orders.get(&field)) {
+                facts.insert(field, Fact { value, order: *order });
+            }
+        }
+        let kind = word(TransactionKind::parse(&self.kind))?;
+        Ok(Transaction {
+            id: stored(self.id.parse())?,
+            client: stored(self.client.parse())?,
+            key: TransactionKey { source: self.source, kind, key: self.key },
+            variant: self.variant,
+            state: word(TransactionState::parse(&self.state))?,
+            transaction_id: self.transaction_id,
+            event_id: stored(self.event_id.parse())?,
+            amount: stored(Amount::from_decimal(&self.amount.0))?,
+            facts,
+            effective_at: Timestamp::from(self.effective_at.0),
+            created_at: Timestamp::from(self.created_at.0),
+            updated_at: Timestamp::from(self.updated_at.0),
+            version: self.version,
+        })
+    }
+}
+
+/// A client's transactions, newest first, from behind a place on: the time it took effect, and its id.
+pub(crate) fn newest(
+    conn: &mut Conn,
+    client: ClientRef,
+    after: Option<&Place>,
+    rows: i64,
+) -> DbResult<Vec<Transaction>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| {
+        let mut query = transactions::table
+            .filter(transactions::client.eq(client.to_string()))
+            .order((transactions::effective_at.desc(), transactions::id.desc()))
+            .limit(rows)
+            .select(Row::as_select())
+            .into_boxed();
+        if let Some(Place { time, id }) = after {
+            let time = UtcTime::of(*time);
+            let same = transactions::effective_at.eq(time).and(transactions::id.lt(id));
+            query = query.filter(transactions::effective_at.lt(time).or(same));
+        }
+        query.load(c)
+    })?;
+    rows.into_iter().map(Row::into_transaction).collect()
+}
+
+/// All of a client's transactions that count, for what they come to.
+pub(crate) fn completed(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Transaction>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| transactions::table
+        .filter(transactions::client.eq(client.to_string()))
+        .filter(transactions::state.eq(TransactionState::Completed.as_str()))
+        .select(Row::as_select())
+        .load(c))?;
+    rows.into_iter().map(Row::into_transaction).collect()
+}
+
+/// All variants under the key of this transaction, locked. None if there is no such transaction.
+pub(crate) fn variants_locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Vec<Transaction>> {
+    let row: Option<Row> = on_backend!(conn, |c| transactions::table
+        .find(id.to_string())
+        .select(Row::as_select())
+        .first(c)
+        .optional())?;
+    match row.map(Row::into_transaction).transpose()? {
+        Some(one) => load_locked(conn, &one.key.source, one.key.kind, &[&one.key]),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// All variants under these keys of one source and kind, their rows ours to the end of the transaction, locked in the order of
+/// their ids.
+pub(crate) fn load_locked(
+    conn: &mut Conn,
+    source: &str,
+    kind: TransactionKind,
+    keys: &[&TransactionKey],
+) -> DbResult<Vec<Transaction>> {
+    let keys: BTreeSet<&str> = keys.iter().map(|key| key.key.as_str()).collect();
+    let query = transactions::table
+        .filter(transactions::source.eq(source))
+        .filter(transactions::kind.eq(kind.as_str()))
+        .filter(transactions::key.eq_any(keys))
+        .order(transactions::id);
+    let rows: Vec<Row> = match conn {
+        Conn::Postgres(c) => query.for_update().select(Row::as_select()).load(c)?,
+        // SQLite's one writer is us.
+        Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
+    };
+    rows.into_iter().map(Row::into_transaction).collect()
+}
+
+/// Writes these transactions as they are now, in the order given.
+pub(crate) fn save(conn: &mut Conn, changed: &[Transaction]) -> DbResult<()> {
+    let rows = changed.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    for rows in rows.chunks(CHUNK) {
+        on_backend!(conn, |c| diesel::insert_into(transactions::table)
+            .values(rows)
+            .on_conflict(transactions::id)
+            .do_update()
+            .set((
+                transactions::client.eq(excluded(transactions::client)),
+                transactions::state.eq(excluded(transactions::state)),
+                transactions::currency.eq(excluded(transactions::currency)),
+                transactions::account_id.eq(excluded(transactions::account_id)),
+                transactions::subaccount_id.eq(excluded(transactions::subaccount_id)),
+                transactions::fund_type.eq(excluded(transactions::fund_type)),
+                transactions::method.eq(excluded(transactions::method)),
+                transactions::fee.eq(excluded(transactions::fee)),
+                transactions::external_id.eq(excluded(transactions::external_id)),
+                transactions::reason.eq(excluded(transactions::reason)),
+                transactions::completed_at.eq(excluded(transactions::completed_at)),
+                transactions::effective_at.eq(excluded(transactions::effective_at)),
+                transactions::field_orders.eq(excluded(transactions::field_orders)),
+                transactions::updated_at.eq(excluded(transactions::updated_at)),
+                transactions::version.eq(excluded(transactions::version)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}

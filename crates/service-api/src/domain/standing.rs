@@ -1,0 +1,67 @@
+//! How a client stands, and what staff may make of it; and why a change made in the CRM does not happen.
+
+use contract::resources::ClientStatus;
+
+/// Why a change is refused. Nothing changed then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// The record is not the one that `If-Match` names.
+    #[error("the record has changed meanwhile")]
+    Stale,
+    /// The client is gone for good.
+    #[error("the client is closed")]
+    Closed,
+    /// The registration has not come yet.
+    #[error("the client is not registered yet")]
+    Provisional,
+    /// The client has no such transaction.
+    #[error("the client has no such transaction")]
+    NoTransaction,
+    /// Nothing contradicts the transaction, or it was decided before.
+    #[error("the transaction is in no conflict")]
+    NotInConflict,
+    /// The key came before with another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+}
+
+/// Whether a client who stands so may be made to stand otherwise; true if that is a change. Registration alone ends `provisional`, and
+/// nothing ends `closed`.
+///
+/// # Errors
+/// The [`Refusal`].
+pub(crate) fn transition(from: ClientStatus, to: ClientStatus) -> Result<bool, Refusal> {
+    match (from, to) {
+        _ if from == to => Ok(false),
+        (ClientStatus::Closed, _) => Err(Refusal::Closed),
+        (ClientStatus::Provisional, _) | (_, ClientStatus::Provisional) => Err(Refusal::Provisional),
+        _ => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ClientStatus::{Active, Closed, Provisional, Suspended};
+
+    use super::*;
+
+    #[test]
+    fn every_transition_is_decided() {
+        let mut allowed = Vec::new();
+        for from in ClientStatus::ALL {
+            assert_eq!(transition(from, from), Ok(false), "the same again changes nothing");
+            allowed.extend(
+                ClientStatus::ALL
+                    .iter()
+                    .filter(|to| transition(from, **to) == Ok(true))
+                    .map(|to| (from, *to)),
+            );
+        }
+        assert_eq!(
+            allowed,
+            [(Active, Suspended), (Active, Closed), (Suspended, Active), (Suspended, Closed)]
+        );
+        assert_eq!(transition(Closed, Active), Err(Refusal::Closed));
+        assert_eq!(transition(Provisional, Closed), Err(Refusal::Provisional));
+    }
+}

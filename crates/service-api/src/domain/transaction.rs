@@ -1,0 +1,237 @@
+//! A deposit or withdrawal. One transaction for each key; facts that contradict each other under one key stand side by side, in no
+//! total, until staff decide. Everything else is said field by field, as of a client.
+
+use std::collections::BTreeMap;
+
+use contract::clock::Timestamp;
+use contract::events::Transaction as Said;
+use contract::ids::{ClientRef, EventId, TransactionRef};
+use contract::money::Amount;
+use contract::resources::{TransactionKind, TransactionState};
+use serde::{Deserialize, Serialize};
+
+use super::client::EARLIEST;
+use super::facts::{Facts, Heard, state};
+use super::order::OrderKey;
+use super::place::Place;
+
+/// A field of a transaction that events state, beside its amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TransactionField {
+    Currency,
+    AccountId,
+    SubaccountId,
+    FundType,
+    Method,
+    Fee,
+    ExternalId,
+    Reason,
+    CompletedAt,
+}
+
+impl TransactionField {
+    /// The name on the wire.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Currency => "currency",
+            Self::AccountId => "accountId",
+            Self::SubaccountId => "subaccountId",
+            Self::FundType => "fundType",
+            Self::Method => "method",
+            Self::Fee => "fee",
+            Self::ExternalId => "externalId",
+            Self::Reason => "reason",
+            Self::CompletedAt => "completedAt",
+        }
+    }
+}
+
+/// What a transaction is found by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TransactionKey {
+    pub(crate) source: String,
+    pub(crate) kind: TransactionKind,
+    /// `t:` and the platform's id, or `e:` and the event's, where the platform gave none.
+    pub(crate) key: String,
+}
+
+impl TransactionKey {
+    /// The key of what this event tells of.
+    pub(crate) fn of(source: &str, kind: TransactionKind, said: &Said, event_id: EventId) -> Self {
+        let key = match said.transaction_id.as_deref().filter(|id| !id.is_empty()) {
+            Some(id) => format!("t:{id}"),
+            None => format!("e:{event_id}"),
+        };
+        Self { source: source.to_owned(), kind, key }
+    }
+}
+
+/// One variant of a transaction; the only one, unless facts contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transaction {
+    pub(crate) id: TransactionRef,
+    pub(crate) client: ClientRef,
+    pub(crate) key: TransactionKey,
+    pub(crate) variant: i32,
+    pub(crate) state: TransactionState,
+    pub(crate) transaction_id: Option<String>,
+    /// The event that told of it first.
+    pub(crate) event_id: EventId,
+    pub(crate) amount: Amount,
+    pub(crate) facts: Facts<TransactionField>,
+    /// The earliest time that any event gives it.
+    pub(crate) effective_at: Timestamp,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) version: i64,
+}
+
+/// What an event brings along to make a transaction of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telling<'a> {
+    pub(crate) said: &'a Said,
+    pub(crate) client: ClientRef,
+    pub(crate) event_id: EventId,
+    pub(crate) order: OrderKey,
+    pub(crate) now: Timestamp,
+    /// Its id, should it be a new one.
+    pub(crate) new_id: TransactionRef,
+}
+
+/// What an event did to the transactions under its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) heard: Heard,
+    /// A transaction, or a variant of one, that was not there before.
+    pub(crate) new: bool,
+    /// What it told stands in conflict.
+    pub(crate) in_conflict: bool,
+}
+
+/// Takes an event to heart, among the variants under its key. Whoever compares clients decides when two of them can't be one person.
+pub(crate) fn tell(
+    variants: &mut BTreeMap<i32, Transaction>,
+    key: &TransactionKey,
+    telling: Telling<'_>,
+    same_person: impl Fn(ClientRef, ClientRef) -> bool,
+) -> Told {
+    let fitting = variants
+        .values_mut()
+        .find(|known| known.agrees_with(telling.said) && same_person(known.client, telling.client));
+    if let Some(known) = fitting {
+        let heard = known.hear(telling.said, telling.order, telling.now);
+        return Told { heard, new: false, in_conflict: known.state == TransactionState::Conflict };
+    }
+    let variant = variants.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
+    let contradicts = !variants.is_empty();
+    let mut new = Transaction::new(key, variant, telling);
+    let heard = new.hear(telling.said, telling.order, telling.now);
+    if contradicts {
+        new.state = TransactionState::Conflict;
+        variants.values_mut().for_each(|known| known.set_state(TransactionState::Conflict, telling.now));
+    }
+    variants.insert(variant, new);
+    Told { heard, new: true, in_conflict: contradicts }
+}
+
+/// Staff decide a conflict: `accepted` stands, all others under its key are rejected. `None` if it is in no conflict.
+pub(crate) fn decide(
+    variants: &mut BTreeMap<i32, Transaction>,
+    accepted: TransactionRef,
+    now: Timestamp,
+) -> Option<Transaction> {
+    let in_conflict = |known: &Transaction| known.id == accepted && known.state == TransactionState::Conflict;
+    if !variants.values().any(in_conflict) {
+        return None;
+    }
+    for known in variants.values_mut() {
+        let accepts = known.id == accepted;
+        known.set_state(if accepts { TransactionState::Completed } else { TransactionState::Rejected }, now);
+    }
+    variants.values().find(|known| known.id == accepted).cloned()
+}
+
+impl Transaction {
+    fn new(key: &TransactionKey, variant: i32, telling: Telling<'_>) -> Self {
+        let Telling { said, client, event_id, order, now, new_id } = telling;
+        Self {
+            id: new_id,
+            client,
+            key: key.clone(),
+            variant,
+            state: TransactionState::Completed,
+            transaction_id: said.transaction_id.clone().filter(|id| !id.is_empty()),
+            event_id,
+            amount: said.amount.clone(),
+            facts: Facts::new(),
+            effective_at: order.effective.max(EARLIEST),
+            created_at: now,
+            updated_at: now,
+            version: 0,
+        }
+    }
+
+    /// Where it stands in its client's list.
+    pub(crate) fn place(&self) -> Place {
+        Place { time: self.effective_at, id: self.id.to_string() }
+    }
+
+    /// What the field holds.
+    pub(crate) fn value(&self, field: TransactionField) -> Option<&str> {
+        self.facts.get(&field).map(|fact| fact.value.as_str())
+    }
+
+    /// The same amount in the same currency, as far as both are said.
+    fn agrees_with(&self, said: &Said) -> bool {
+        let other = match (self.value(TransactionField::Currency), &said.currency) {
+            (Some(known), Some(said)) => known != said.as_str(),
+            _ => false,
+        };
+        self.amount == said.amount && !other
+    }
+
+    fn hear(&mut self, said: &Said, order: OrderKey, now: Timestamp) -> Heard {
+        let mut heard = Heard::default();
+        for (field, value) in statements(said) {
+            heard.note(field.name(), state(&mut self.facts, field, &value, order));
+        }
+        let effective = order.effective.max(EARLIEST);
+        if effective < self.effective_at {
+            self.effective_at = effective;
+            heard.changes("effectiveAt");
+        }
+        if !heard.changed.is_empty() || self.version == 0 {
+            self.touch(now);
+        }
+        heard
+    }
+
+    fn set_state(&mut self, state: TransactionState, now: Timestamp) {
+        if self.state != state {
+            self.state = state;
+            self.touch(now);
+        }
+    }
+
+    fn touch(&mut self, now: Timestamp) {
+        self.updated_at = self.updated_at.max(now);
+        self.version = self.version.saturating_add(1);
+    }
+}
+
+fn statements(said: &Said) -> impl Iterator<Item = (TransactionField, String)> {
+    [
+        (TransactionField::Currency, said.currency.as_ref().map(ToString::to_string)),
+        (TransactionField::AccountId, said.account_id.clone()),
+        (TransactionField::SubaccountId, said.subaccount_id.clone()),
+        (TransactionField::FundType, said.fund_type.map(|kind| kind.as_str().to_owned())),
+        (TransactionField::Method, said.method.clone()),
+        (TransactionField::Fee, said.fee.as_ref().map(ToString::to_string)),
+        (TransactionField::ExternalId, said.external_id.clone()),
+        (TransactionField::Reason, said.reason.clone()),
+        (TransactionField::CompletedAt, said.completed_at.map(|at| at.max(EARLIEST).to_string())),
+    ]
+    .into_iter()
+    .filter_map(|(field, value)| Some((field, value?)))
+}

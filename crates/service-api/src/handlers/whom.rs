@@ -1,0 +1,142 @@
+//! Whose record a request is about. Platforms name a client by address, staff by an id, both in the path.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use contract::audit::Text;
+use contract::email::EmailKey;
+use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient};
+use contract::resources::{Actor, ActorKind, ClientRecord};
+use http_kit::caller::{Caller, Identity};
+use percent_encoding::percent_decode_str;
+
+use crate::db::find;
+use crate::domain::identity;
+use crate::error::Error;
+use crate::state::State;
+
+/// Segments before the address in a path of the service API: `/api/service/clients/…`, `/api/service/accounts/…`.
+const BEFORE_ADDRESS: usize = 3;
+/// Segments before the id in a path of staff's: `/api/clients/…`.
+const BEFORE_ID: usize = 2;
+/// How long a call waits for a client that is about to be recorded, in milliseconds.
+const WAIT_MS: u64 = 2_000;
+/// How much of what was asked for gets into the audit entry, in characters: any address there can be.
+const LONGEST_TRIED: usize = 320;
+/// How long the asking may take, waiting and all.
+const ASK_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The record that the path names, noted as what the request is about.
+pub(crate) async fn named<S>(
+    caller: &Caller<S>,
+    request: &HttpRequest,
+    state: &State,
+) -> Result<ClientRecord, Error> {
+    let by_staff = matches!(caller.identity(), Identity::Staff(_));
+    let asked = segment(request.uri().path(), if by_staff { BEFORE_ID } else { BEFORE_ADDRESS });
+    let tried: String = String::from_utf8_lossy(&asked).chars().take(LONGEST_TRIED).collect();
+    caller.audit().set_target("client", Text::personal(tried));
+    let asked = str::from_utf8(&asked).map_err(|_| Error::ClientNotFound)?;
+    let record = if by_staff {
+        by_id(state, asked).await?
+    } else {
+        let key = identity::address(asked).ok_or(Error::ClientNotFound)?;
+        by_email(caller, state, key).await?
+    };
+    caller.audit().set_target("client", Text::open(record.id.to_string()));
+    Ok(record)
+}
+
+/// The record with this id, ours or the platform's.
+async fn by_id(state: &State, id: &str) -> Result<ClientRecord, Error> {
+    let id = id.to_owned();
+    let found = state.database.read(move |conn| {
+        let mut matches = find::by_id(conn, &id)?;
+        match (matches.pop(), matches.is_empty()) {
+            (Some(client), true) => Ok(Ok(find::record_of(conn, client)?)),
+            (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
+            (None, _) => Ok(Err(Error::NoSuchId)),
+        }
+    });
+    found.await?
+}
+
+/// The record, waiting for it if an acknowledged event is still to be applied.
+async fn by_email<S>(caller: &Caller<S>, state: &State, key: EmailKey) -> Result<ClientRecord, Error> {
+    if let Some(record) = find(state, &key).await? {
+        return Ok(record);
+    }
+    let pending = is_pending(caller, state, &key, WAIT_MS).await?;
+    // Looked for again whatever the answer: what is no longer pending was applied since the first look.
+    match find(state, &key).await? {
+        Some(record) => Ok(record),
+        None if pending => Err(Error::ClientPending),
+        None => Err(Error::ClientNotFound),
+    }
+}
+
+/// True if an acknowledged event that names this address is still to be applied once the time is up.
+pub(crate) async fn is_pending<S>(
+    caller: &Caller<S>,
+    state: &State,
+    key: &EmailKey,
+    wait_ms: u64,
+) -> Result<bool, Error> {
+    let question = AwaitClient { email_key: key.clone(), wait_ms };
+    let answer: AwaitedClient = state
+        .ingest
+        .post_json(caller.context(), AWAIT_CLIENT, &question, ASK_TIMEOUT)
+        .await
+        .map_err(Error::Ingest)?;
+    Ok(answer.pending)
+}
+
+/// The record of whoever has or had this address.
+pub(crate) async fn find(state: &State, key: &EmailKey) -> Result<Option<ClientRecord>, Error> {
+    let key = key.clone();
+    Ok(state.database.read(move |conn| find::by_email(conn, &key)).await?)
+}
+
+/// The caller, as notes and activities name them.
+pub(crate) fn actor<S>(caller: &Caller<S>) -> Actor {
+    match caller.identity() {
+        Identity::Staff(staff) => Actor { kind: ActorKind::Staff, id: Some(staff.id.clone()) },
+        Identity::Credential(name) | Identity::Internal(name) => {
+            Actor { kind: ActorKind::Service, id: Some(name.clone()) }
+        }
+        Identity::Unknown => Actor { kind: ActorKind::System, id: None },
+    }
+}
+
+/// A segment of the raw path, decoded once. The router's own parameter is of no use: what is not UTF-8 is replaced in it, so that
+/// one address could stand for another.
+pub(crate) fn segment(path: &str, before: usize) -> Cow<'_, [u8]> {
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
+    percent_decode_str(segments.nth(before).unwrap_or_default()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::segment;
+
+    #[test]
+    fn a_segment_is_decoded_once() {
+        for (path, email) in [
+            ("/api/service/clients/ann@example.com", &b"ann@example.com"[..]),
+            ("/api/service/clients/ann@example.com/", b"ann@example.com"),
+            ("/api/service/clients/ann@example.com/kyc", b"ann@example.com"),
+            ("/api/service/clients/ann@example.com/kyc/", b"ann@example.com"),
+            ("/api/service/accounts/a+b%2Bc@x.org", b"a+b+c@x.org"),
+            ("/api/service/clients/a%2Fkyc%2f@x.org/kyc", b"a/kyc/@x.org"),
+            ("/api/service/clients/a%2525@x.org", b"a%25@x.org"),
+            ("/api/service/clients/a%@x.org", b"a%@x.org"),
+            ("/api/service/clients/zo%C3%AB@x.org%2F", "zo\u{eb}@x.org/".as_bytes()),
+            ("/api/service/clients/a%FF@x.org", b"a\xff@x.org"),
+            ("/api/service/clients", b""),
+        ] {
+            assert_eq!(&*segment(path, 3), email, "{path}");
+        }
+        assert_eq!(&*segment("/api/clients/1%2F2/notes", 2), b"1/2");
+    }
+}

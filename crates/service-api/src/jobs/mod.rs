@@ -1,0 +1,3 @@
+//! What service-api does besides answering.
+
+pub(crate) mod idempotency_keys;

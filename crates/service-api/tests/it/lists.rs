@@ -1,0 +1,181 @@
+//! S6: pages, their limits, and cursors that only we can make.
+
+use serde_json::{Value, json};
+use test_kit::database::{TestDatabase, both};
+
+use crate::support::{Api, NOBODY, named, registered};
+
+/// Ann with five notes, Bob with one.
+async fn api_with_notes(on: &TestDatabase) -> Api {
+    let api = Api::start(on, NOBODY).await;
+    api.applies(&[
+        registered(1, Some("1001"), Some("ann@example.com")),
+        registered(2, Some("1002"), Some("bob@example.com")),
+    ])
+    .await;
+    for n in 1..=5 {
+        let note = json!({ "comment": format!("note {n}") });
+        assert_eq!(api.call("POST", "/clients/ann@example.com/notes", &note).await.status, 201);
+    }
+    assert_eq!(
+        api.call("POST", "/clients/bob@example.com/notes", &json!({"comment": "bob's"})).await.status,
+        201
+    );
+    api
+}
+
+/// Every list there is, as the platform and as staff ask for it.
+const LISTS: [&str; 3] = ["/clients", "/clients/ann@example.com/notes", "/clients/ann@example.com/activity"];
+
+#[tokio::test]
+async fn s6_limits_are_whole_numbers_from_1_to_200() {
+    for on in both() {
+        let api = api_with_notes(&on).await;
+        for list in LISTS {
+            for bad in [
+                "limit=0",
+                "limit=-1",
+                "limit=abc",
+                "limit=1e9",
+                "limit=201",
+                "limit=",
+                "limit=1&limit=2",
+                "limits=5",
+                "limit=%00",
+            ] {
+                let answer = api.call("GET", &format!("{list}?{bad}"), &Value::Null).await;
+                let problem = answer.problem(422, "invalid_parameter");
+                assert!(problem["errors"][0]["pointer"].as_str().expect("a pointer").starts_with("/limit"));
+            }
+            for good in ["", "?limit=1", "?limit=200", "?"] {
+                assert_eq!(
+                    api.call("GET", &format!("{list}{good}"), &Value::Null).await.status,
+                    200,
+                    "{list}{good}"
+                );
+            }
+        }
+        for bad in ["type=", "type=note.added", "type=nothing", "type=NOTE.ADDED", "updatedSince=yesterday"] {
+            let status = api
+                .call("GET", &format!("/clients/ann@example.com/activity?{bad}"), &Value::Null)
+                .await
+                .status;
+            let known = matches!(bad, "type=" | "type=note.added");
+            assert_eq!(status, if known { 200 } else { 422 }, "{bad}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn s6_pages_follow_each_other_without_gap_or_repetition() {
+    for on in both() {
+        let api = api_with_notes(&on).await;
+        let mut seen = Vec::new();
+        let mut path = "/clients/ann@example.com/notes?limit=2".to_owned();
+        let mut pages = 0;
+        loop {
+            let answer = api.call("GET", &path, &Value::Null).await;
+            pages += 1;
+            let page = answer.json();
+            let notes = page["notes"].as_array().expect("notes");
+            seen.extend(notes.iter().map(|note| note["comment"].as_str().expect("text").to_owned()));
+            let Some(cursor) = page["nextCursor"].as_str() else {
+                assert_eq!(answer.header("link"), None);
+                break;
+            };
+            let link = answer.header("link").expect("a link");
+            let target =
+                link.strip_prefix("</api/service").and_then(|rest| rest.strip_suffix(">; rel=\"next\""));
+            let target = target.expect("a link to the next page");
+            assert!(target.contains(cursor) && target.contains("limit=2"), "{target}");
+            path = target.to_owned();
+        }
+        assert_eq!(pages, 3);
+        assert_eq!(seen, ["note 5", "note 4", "note 3", "note 2", "note 1"]);
+    }
+}
+
+#[tokio::test]
+async fn s6_a_cursor_is_good_for_its_own_list_alone() {
+    for on in both() {
+        let api = api_with_notes(&on).await;
+        let cursor = async |path: &str| {
+            let page = api.call("GET", path, &Value::Null).await.json();
+            page["nextCursor"].as_str().expect("a cursor").to_owned()
+        };
+        let notes = cursor("/clients/ann@example.com/notes?limit=1").await;
+        let activity = cursor("/clients/ann@example.com/activity?type=note.added&limit=1").await;
+        let clients = cursor("/clients?limit=1").await;
+        let mut edited = notes.clone();
+        edited.replace_range(3..4, if &notes[3..4] == "A" { "B" } else { "A" });
+        let foreign = [
+            ("/clients/ann@example.com/notes", activity.as_str()),
+            ("/clients/bob@example.com/notes", &notes),
+            ("/clients/ann@example.com/activity", &activity),
+            ("/clients/ann@example.com/activity?type=kyc.changed", &activity),
+            ("/clients", &notes),
+            ("/clients?query=ann", &clients),
+            ("/clients/ann@example.com/notes", &edited),
+            ("/clients/ann@example.com/notes", "forged"),
+            ("/clients/ann@example.com/notes", "%FF%FE"),
+        ];
+        for (path, cursor) in foreign {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let answer = api.call("GET", &format!("{path}{joint}cursor={cursor}"), &Value::Null).await;
+            answer.problem(400, "invalid_cursor");
+        }
+        // The same list for staff is the same list, and another limit is no other question.
+        let by_staff = api
+            .as_staff(
+                "support",
+                "GET",
+                &format!("/api/clients/1001/notes?limit=3&cursor={notes}"),
+                &Value::Null,
+            )
+            .await;
+        assert_eq!((by_staff.status, &by_staff.json()["notes"][0]["comment"]), (200, &json!("note 4")));
+    }
+}
+
+#[tokio::test]
+async fn clients_are_found_by_what_is_in_their_records() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        api.applies(&[
+            named(registered(1, Some("A-1"), Some("ann.lee@example.com")), "Ann"),
+            named(registered(2, Some("B_2"), Some("bob@example.com")), "Bob 100%"),
+            named(registered(3, Some("C-3"), Some("zo\u{eb}@example.com")), "Zo\u{eb}"),
+        ])
+        .await;
+        let found = async |query: &str| {
+            let page = api.call("GET", &format!("/clients?{query}"), &Value::Null).await.json();
+            let clients = page["clients"].as_array().expect("clients");
+            clients
+                .iter()
+                .map(|client| client["clientId"].as_str().expect("an id").to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(found("").await.len(), 3);
+        assert_eq!(found("query=ANN").await, ["A-1"]);
+        assert_eq!(found("query=ann+LEE").await, ["A-1"], "every word must be there");
+        assert_eq!(found("query=ann+bob").await, Vec::<String>::new());
+        assert_eq!(found("query=example.com").await.len(), 3);
+        assert_eq!(found("query=100%25").await, ["B_2"], "a percent sign is only that");
+        assert_eq!(found("query=b_").await, ["B_2"], "an underscore too");
+        assert_eq!(found("query=zo%C3%AB%40").await, ["C-3"]);
+        assert_eq!(found("query=%27+or+1%3D1--").await, Vec::<String>::new());
+
+        let since = api.record("bob@example.com").await["updatedAt"].as_str().expect("a time").to_owned();
+        assert_eq!(
+            api.call("PATCH", "/clients/ann.lee@example.com/kyc", &json!({"kycStatus": "pending"}))
+                .await
+                .status,
+            200
+        );
+        let latest = found("").await;
+        assert_eq!(latest[0], "A-1", "latest change first");
+        assert_eq!(found(&format!("updatedSince={since}")).await.len(), 3);
+        let ann = api.record("ann.lee@example.com").await["updatedAt"].as_str().expect("a time").to_owned();
+        assert_eq!(found(&format!("updatedSince={ann}")).await, ["A-1"]);
+    }
+}

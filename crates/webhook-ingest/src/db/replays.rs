@@ -1,0 +1,163 @@
+//! Having one stored event read again, by the mapping of today: decided and done in one transaction, with its entry on the trail.
+//! Whoever else replays the same event meanwhile waits for the row, and then finds it pending; whoever delivers its twin meets the
+//! key in `seen`. Dying anywhere in here leaves the event as it was.
+
+use auth::random::Random;
+use contract::audit::{Entry, Text};
+use contract::clock::Timestamp;
+use contract::ids::EventId;
+use contract::inbox::{EventState, ReplayOutcome};
+use contract::kyc::KycWords;
+use db::types::UtcTime;
+use db::{Conn, DbError, DbResult, on_backend};
+use diesel::prelude::*;
+use http_kit::audit::seal;
+
+use super::schema::inbox;
+use super::seen::{self, Seen};
+use crate::domain::reading::{Said, Signed, Standing};
+use crate::domain::replay::{Obstacle, Told};
+
+/// What is to be replayed, and by whose word.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    pub(crate) event_id: EventId,
+    /// Apply it although its sender's id was first used for another event.
+    pub(crate) accept_reused_id: bool,
+    /// The entry of the request that asks for it; stored only if the event is pending again.
+    pub(crate) entry: Entry,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = inbox)]
+struct Row {
+    intake: i64,
+    source: String,
+    state: String,
+    body: Vec<u8>,
+    message_id: Option<String>,
+    received_at: UtcTime,
+}
+
+/// Replays one event. `None` if there is none; the inner error says what stands in the way, and then nothing was changed.
+pub(crate) fn replay(
+    conn: &mut Conn,
+    order: &Order,
+    kyc_words: &KycWords,
+    now: Timestamp,
+    random: &Random,
+) -> DbResult<Option<Result<Told, Obstacle>>> {
+    let Some(row) = lock(conn, order.event_id)? else { return Ok(None) };
+    let state = EventState::parse(&row.state).ok_or_else(|| DbError::broken("inbox.state is no state"))?;
+    let unchanged = |outcome| Ok(Some(Ok(Told::unchanged(outcome, state))));
+    match state {
+        EventState::Applied | EventState::Superseded => return unchanged(ReplayOutcome::AlreadyApplied),
+        EventState::Pending => return unchanged(ReplayOutcome::AlreadyPending),
+        EventState::Conflict | EventState::Held | EventState::Unrecognized | EventState::DeadLettered => {}
+    }
+    let said = Said::read(
+        Signed {
+            source: &row.source,
+            message_id: row.message_id.as_deref(),
+            body: &row.body,
+            received_at: row.received_at.0.into(),
+        },
+        kyc_words,
+    );
+    match &said.standing {
+        Standing::Pending => {}
+        Standing::Unrecognized => return unchanged(ReplayOutcome::Unrecognized),
+        Standing::Held(because) => {
+            let told = Told::unchanged(ReplayOutcome::Unreadable, state);
+            return Ok(Some(Ok(Told { errors: because.errors.clone(), ..told })));
+        }
+    }
+    if let Some(obstacle) = take_key(conn, order, &said)? {
+        return Ok(Some(Err(obstacle)));
+    }
+    make_pending(conn, &row, &said, now)?;
+    let mut entry = order.entry.clone();
+    let details = [("outcome", ReplayOutcome::Replayed.as_str()), ("from", state.as_str())];
+    entry.details.extend(details.map(|(name, word)| (name.to_owned(), Text::open(word).into())));
+    outbox::insert_many(conn, &[seal(&entry, random)])?;
+    Ok(Some(Ok(Told {
+        outcome: ReplayOutcome::Replayed,
+        state: EventState::Pending,
+        errors: Vec::new(),
+        lane: Some(said.lane),
+    })))
+}
+
+/// The row, kept from others until the transaction ends. On SQLite all writers wait for each other anyway.
+fn lock(conn: &mut Conn, event_id: EventId) -> DbResult<Option<Row>> {
+    let event = inbox::table.filter(inbox::event_id.eq(event_id.to_string()));
+    Ok(match conn {
+        Conn::Postgres(conn) => event.select(Row::as_select()).for_update().first(conn).optional()?,
+        Conn::Sqlite(conn) => event.select(Row::as_select()).first(conn).optional()?,
+    })
+}
+
+/// Who has a key.
+enum Holder {
+    /// This event, now or before.
+    Own,
+    /// Another delivery of the same event.
+    Twin(EventId),
+    /// Another event.
+    Other(EventId),
+}
+
+/// Makes the event's key its own, as if it had just been delivered, or says who has it. An event whose id is taken goes on, with
+/// leave, under the key for reuses: there too only one of equal deliveries does.
+fn take_key(conn: &mut Conn, order: &Order, said: &Said) -> DbResult<Option<Obstacle>> {
+    Ok(match holder(conn, &said.key, order.event_id, said)? {
+        Holder::Own => None,
+        Holder::Twin(twin) => Some(Obstacle::Twin(twin)),
+        Holder::Other(first) if !order.accept_reused_id => Some(Obstacle::IdReused(first)),
+        Holder::Other(_) => match holder(conn, &said.reuse_key, order.event_id, said)? {
+            Holder::Own => None,
+            Holder::Twin(twin) | Holder::Other(twin) => Some(Obstacle::Twin(twin)),
+        },
+    })
+}
+
+fn holder(conn: &mut Conn, key: &str, event_id: EventId, said: &Said) -> DbResult<Holder> {
+    let own = Seen { key: key.to_owned(), event_id: event_id.to_string(), facts: said.facts.to_vec() };
+    if seen::add_new(conn, std::slice::from_ref(&own))?.contains(key) {
+        return Ok(Holder::Own);
+    }
+    let found = seen::find(conn, &[key])?;
+    let there = found.get(key).ok_or_else(|| DbError::broken("a key is neither new nor there"))?;
+    if there.event_id == own.event_id {
+        return Ok(Holder::Own);
+    }
+    let first = there.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?;
+    Ok(if there.facts == own.facts { Holder::Twin(first) } else { Holder::Other(first) })
+}
+
+/// Puts the row back to work, with what it says by today's reading. Its intake number stays, and with it its place in the order.
+fn make_pending(conn: &mut Conn, row: &Row, said: &Said, now: Timestamp) -> DbResult<()> {
+    let warnings = serde_json::to_string(&said.warnings).map_err(|error| DbError::Broken(error.into()))?;
+    let moved = on_backend!(conn, |c| diesel::update(inbox::table)
+        .filter(inbox::intake.eq(row.intake))
+        .filter(inbox::state.eq(&row.state))
+        .set((
+            inbox::state.eq(EventState::Pending.as_str()),
+            inbox::event_type.eq(said.event_type.as_deref()),
+            inbox::effective_at.eq(UtcTime::of(said.effective_at)),
+            inbox::sequence.eq(said.sequence),
+            inbox::lane.eq(said.lane),
+            inbox::email_key.eq(said.email_key.as_deref()),
+            inbox::other_email_key.eq(said.other_email_key.as_deref()),
+            inbox::client_id.eq(said.client_id.as_deref()),
+            inbox::warnings.eq(&warnings),
+            inbox::reason.eq(None::<&str>),
+            inbox::attempts.eq(0),
+            inbox::next_attempt_at.eq(None::<UtcTime>),
+            inbox::resolved_at.eq(None::<UtcTime>),
+            inbox::replays.eq(inbox::replays + 1),
+            inbox::replayed_at.eq(UtcTime::of(now)),
+        ))
+        .execute(c))?;
+    if moved == 1 { Ok(()) } else { Err(DbError::broken("a locked row moved")) }
+}
