@@ -157,7 +157,10 @@ impl AllInOne {
     /// The same with further settings.
     pub(crate) async fn start_with(database: TestDatabase, data: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = command("crm-bridge");
-        command.env("SERVICE_API_RATE_LIMIT", "0").env("FAILED_AUTH_RATE_LIMIT", "0").envs(settings.iter().copied());
+        command
+            .env("SERVICE_API_RATE_LIMIT", "0")
+            .env("FAILED_AUTH_RATE_LIMIT", "0")
+            .envs(settings.iter().copied());
         Self::launch(command, database, data).await
     }
 

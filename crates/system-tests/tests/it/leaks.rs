@@ -5,7 +5,7 @@ use std::fs;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use test_kit::database::{sqlite, postgres, Backend};
+use test_kit::database::{Backend, postgres, sqlite};
 
 use crate::calls::{Caller, staff_token, told};
 use crate::harness::{AllInOne, SECRETS, SERVICE_API_TOKEN, wait_for};

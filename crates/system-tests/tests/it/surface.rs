@@ -82,8 +82,22 @@ async fn reads_the_record(caller: &Caller) {
     assert_members(
         &record,
         &[
-            "id", "clientId", "email", "firstName", "lastName", "phone", "country", "language", "status",
-            "kycStatus", "kycNotes", "kycUpdatedAt", "otherClientIds", "createdAt", "updatedAt", "version",
+            "id",
+            "clientId",
+            "email",
+            "firstName",
+            "lastName",
+            "phone",
+            "country",
+            "language",
+            "status",
+            "kycStatus",
+            "kycNotes",
+            "kycUpdatedAt",
+            "otherClientIds",
+            "createdAt",
+            "updatedAt",
+            "version",
         ],
     );
     assert_eq!(
@@ -98,15 +112,36 @@ async fn reads_the_accounts(caller: &Caller) {
     assert_eq!(status, 200, "{answer}");
     assert_members(&answer, &["clientId", "email", "accounts"]);
     let fields = [
-        "accountId", "login", "platform", "server", "type", "group", "name", "currency", "leverage",
-        "leverageText", "balance", "equity", "credit", "margin", "freeMargin", "marginLevel", "status",
-        "createdAt", "updatedAt",
+        "accountId",
+        "login",
+        "platform",
+        "server",
+        "type",
+        "group",
+        "name",
+        "currency",
+        "leverage",
+        "leverageText",
+        "balance",
+        "equity",
+        "credit",
+        "margin",
+        "freeMargin",
+        "marginLevel",
+        "status",
+        "createdAt",
+        "updatedAt",
     ];
     let accounts = answer["accounts"].as_array().expect("accounts");
     assert_eq!(accounts.len(), 1, "{answer}");
     assert_members(&accounts[0], &[&fields[..], &["subaccounts"]].concat());
     assert_eq!(
-        (&accounts[0]["balance"], &accounts[0]["leverage"], &accounts[0]["leverageText"], &accounts[0]["currency"]),
+        (
+            &accounts[0]["balance"],
+            &accounts[0]["leverage"],
+            &accounts[0]["leverageText"],
+            &accounts[0]["currency"]
+        ),
         (&json!("2500.5"), &json!(100), &json!("1:100"), &json!("USD")),
     );
     let parts = accounts[0]["subaccounts"].as_array().expect("subaccounts");
@@ -153,10 +188,10 @@ async fn notes_and_activity(caller: &Caller) {
 }
 
 async fn impersonates(caller: &Caller) {
-    let call = || {
-        caller.request(Method::POST, "/api/clients/1001/impersonate").bearer_auth(staff_token("admin"))
-    };
-    let ways = [call(), call().header(CONTENT_TYPE, "application/json"), call().json(&json!({"reason": "asked"}))];
+    let call =
+        || caller.request(Method::POST, "/api/clients/1001/impersonate").bearer_auth(staff_token("admin"));
+    let ways =
+        [call(), call().header(CONTENT_TYPE, "application/json"), call().json(&json!({"reason": "asked"}))];
     let mut tokens = BTreeSet::new();
     for request in ways {
         let answer = request.send().await.expect("an answer");
@@ -179,12 +214,14 @@ async fn impersonates(caller: &Caller) {
         .await
         .expect("an answer");
     assert_eq!(refused.status(), 403);
-    let unknown = caller.request(Method::POST, "/api/clients/1001/impersonate").send().await.expect("an answer");
+    let unknown =
+        caller.request(Method::POST, "/api/clients/1001/impersonate").send().await.expect("an answer");
     assert_eq!(unknown.status(), 401);
     assert!(unknown.headers().contains_key("www-authenticate"));
     wait_for("the impersonations among the activities", async || {
         let (_, answer) =
-            service(caller, Method::GET, "clients/ann@example.com/activity?type=client.impersonated", None).await;
+            service(caller, Method::GET, "clients/ann@example.com/activity?type=client.impersonated", None)
+                .await;
         answer["activities"].as_array().is_some_and(|activities| activities.len() == 3)
     })
     .await;
