@@ -17,7 +17,7 @@ use contract::problems::{Code, FieldError, Problem};
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// After how many seconds a caller may try again.
-const TRY_AGAIN_SECONDS: u32 = 1;
+const TRY_AGAIN_SECONDS: u64 = 1;
 
 /// What a failure says to the caller: a problem that lacks the request's id.
 #[derive(Clone, Debug)]
@@ -36,6 +36,7 @@ pub struct Failure(Box<Inner>);
 struct Inner {
     said: Said,
     allow: Option<HeaderValue>,
+    retry_after: Option<u64>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -43,7 +44,8 @@ impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
         let said = Said { code, detail: None, errors: Vec::new(), kept: None };
-        Self(Box::new(Inner { said, allow: None, cause: None }))
+        let retry_after = (code.status() == 503).then_some(TRY_AGAIN_SECONDS);
+        Self(Box::new(Inner { said, allow: None, retry_after, cause: None }))
     }
 
     /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
@@ -71,6 +73,13 @@ impl Failure {
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
+        self
+    }
+
+    /// Says after how many seconds the caller may try again: for 429.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -126,8 +135,8 @@ impl ResponseError for Failure {
         if let Some(methods) = &self.0.allow {
             headers.insert(ALLOW, methods.clone());
         }
-        if self.0.said.code.status() == 503 {
-            headers.insert(RETRY_AFTER, TRY_AGAIN_SECONDS.into());
+        if let Some(seconds) = self.0.retry_after {
+            headers.insert(RETRY_AFTER, seconds.into());
         }
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         response.extensions_mut().insert(self.0.said.clone());
