@@ -7,6 +7,7 @@ use contract::ids::{AccountRef, ClientRef};
 use contract::money::Amount;
 use serde::{Deserialize, Serialize};
 
+use super::client::EARLIEST;
 use super::facts::{Facts, Heard, state};
 use super::order::OrderKey;
 
@@ -181,7 +182,7 @@ fn statements(said: &AccountUpdated) -> impl Iterator<Item = (AccountField, Stri
         (AccountField::FreeMargin, amount(&said.free_margin)),
         (AccountField::MarginLevel, amount(&said.margin_level)),
         (AccountField::Status, word(said.status.map(AccountStatus::as_str))),
-        (AccountField::CreatedAt, said.created_at.map(|at| at.max(super::client::EARLIEST).to_string())),
+        (AccountField::CreatedAt, said.created_at.map(|at| at.max(EARLIEST).to_string())),
     ]
     .into_iter()
     .filter_map(|(field, value)| Some((field, value?)))

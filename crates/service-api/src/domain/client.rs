@@ -126,7 +126,7 @@ impl Client {
 
     /// When the identity check last changed.
     pub(crate) fn kyc_updated_at(&self) -> Option<Timestamp> {
-        self.kyc.order.map(|order| order.effective)
+        self.kyc.order.map(|order| order.effective.max(EARLIEST))
     }
 
     /// Takes a registration to heart. What it does not say stays; `registered_at` goes to the earliest, and a provisional client
@@ -157,16 +157,16 @@ impl Client {
     }
 
     /// Remembers the address by which an event named the client, for as long as none is stated. Which event that was makes the
-    /// difference only among such events, so that the order of arrival makes none.
+    /// difference only among such events, so that the order of arrival makes none. True if there is something to write.
     pub(crate) fn named_by(&mut self, email: &str, order: OrderKey, now: Timestamp) -> bool {
         if self.facts.contains_key(&Field::Email) || address(email).is_none() {
             return false;
         }
-        let changed = state(&mut self.facts, Field::NamedEmail, email, order) == Some(true);
-        if changed {
+        let said = state(&mut self.facts, Field::NamedEmail, email, order);
+        if said == Some(true) {
             self.touch(now);
         }
-        changed
+        said.is_some()
     }
 
     /// Takes a statement about the identity check to heart. The change, if it is one.

@@ -4,12 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
-use contract::resources::ClientStatus;
+use contract::events::{AccountUpdated, ClientRegistered, Event, KycStatus, KycUpdated, Transaction};
+use contract::resources::AccountTree;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::client::{Fact, Field};
+use super::account_view;
+use super::client::{Client, Field};
 use super::examples::{Shelf, Told, registration};
+use super::facts::Facts;
+use super::transaction::TransactionField;
 
 /// Persons 0 and 1 have clientIds, the others are known by addresses alone.
 const PERSONS: usize = 4;
@@ -28,18 +32,45 @@ fn words() -> impl Strategy<Value = Option<String>> {
     proptest::option::of(prop_oneof![Just("A".to_owned()), Just("B".to_owned()), Just("C".to_owned())])
 }
 
-/// One event; few values of everything, so that ties and returns to a former value are common.
+/// What an event says, before it is known whom it names. Few values of everything, so that ties and returns are common.
+#[derive(Debug, Clone)]
+enum Saying {
+    Registration(Option<String>, Option<String>, Option<i64>),
+    Kyc(KycStatus, Option<String>),
+    /// Account, server, parent, balance, currency, name of the person, the number of the address that is moved to.
+    Account([Option<u8>; 5], Option<String>, Option<usize>),
+    /// Number of the transaction, whether its currency is said, account, method; true for a deposit.
+    Transaction(Option<u8>, bool, Option<u8>, Option<String>, bool),
+}
+
+fn saying() -> impl Strategy<Value = Saying> {
+    let few = || proptest::option::of(0..3_u8);
+    let status = prop_oneof![Just(KycStatus::Pending), Just(KycStatus::Approved), Just(KycStatus::Rejected)];
+    prop_oneof![
+        (words(), words(), proptest::option::of(0..6_i64))
+            .prop_map(|(first, phone, at)| Saying::Registration(first, phone, at)),
+        (status, words()).prop_map(|(status, notes)| Saying::Kyc(status, notes)),
+        ([few(), few(), few(), few(), few()], words(), proptest::option::of(0..ADDRESSES))
+            .prop_map(|(said, name, moved)| Saying::Account(said, name, moved)),
+        (few(), any::<bool>(), few(), words(), any::<bool>()).prop_map(
+            |(number, said, account, method, deposit)| {
+                Saying::Transaction(number, said, account, method, deposit)
+            }
+        ),
+    ]
+}
+
+/// One event, its effective time and sequence.
 fn event() -> impl Strategy<Value = (ClientEvent, i64, Option<i64>)> {
     let named = (0..PERSONS, 0..3_u8, 0..ADDRESSES + 1, any::<bool>());
-    let said = (words(), words(), proptest::option::of(0..6_i64));
-    (named, said, 0..5_i64, proptest::option::of(0..3_i64))
-        .prop_map(|(named, said, effective, sequence)| (ClientEvent { named, said }, effective, sequence))
+    (named, saying(), 0..5_i64, proptest::option::of(0..3_i64))
+        .prop_map(|(named, saying, effective, sequence)| (ClientEvent { named, saying }, effective, sequence))
 }
 
 #[derive(Debug, Clone)]
 struct ClientEvent {
     named: (usize, u8, usize, bool),
-    said: (Option<String>, Option<String>, Option<i64>),
+    saying: Saying,
 }
 
 impl ClientEvent {
@@ -51,37 +82,163 @@ impl ClientEvent {
             (Some(_), ADDRESSES) => Some(SHARED.to_owned()),
             _ => Some(own_address(person, number % ADDRESSES, upper)),
         };
-        let mut said = registration(client_id.as_deref(), email.as_deref());
-        said.first_name.clone_from(&self.said.0);
-        said.phone.clone_from(&self.said.1);
-        said.created_at = self.said.2.map(Timestamp::from_micros);
+        // What belongs to a person is told under one of its names alone: under which of two names that are never connected it
+        // belongs to whom would be a conflict, decided by arrival.
+        let owner = client_id.clone().unwrap_or_else(|| format!("p{person}n{}", number % ADDRESSES));
+        let event = match self.saying.clone() {
+            Saying::Registration(first_name, phone, created_at) => {
+                Event::ClientRegistered(ClientRegistered {
+                    first_name,
+                    phone,
+                    created_at: created_at.map(Timestamp::from_micros),
+                    ..registration(client_id.as_deref(), email.as_deref())
+                })
+            }
+            Saying::Kyc(kyc_status, kyc_notes) => Event::KycUpdated(KycUpdated {
+                client_id,
+                email,
+                kyc_status,
+                kyc_notes,
+                previous_kyc_status: None,
+                updated_at: None,
+            }),
+            Saying::Account(said, first_name, moved) => {
+                let moved = moved.map(|number| own_address(person, number, upper));
+                Event::AccountUpdated(Box::new(account(said, &owner, client_id, email, moved, first_name)))
+            }
+            Saying::Transaction(number, said, account, method, deposit) => {
+                let transaction = transaction(number, said, account, method, &owner, client_id, email);
+                if deposit {
+                    Event::DepositCompleted(transaction)
+                } else {
+                    Event::WithdrawalCompleted(transaction)
+                }
+            }
+        };
         let intake = i64::try_from(intake).expect("few events");
-        Told { said, order: (effective, sequence, intake).into() }
+        Told { event, order: (effective, sequence, intake).into() }
+    }
+}
+
+fn account(
+    [name, server, parent, balance, currency]: [Option<u8>; 5],
+    owner: &str,
+    client_id: Option<String>,
+    client_email: Option<String>,
+    email: Option<String>,
+    first_name: Option<String>,
+) -> AccountUpdated {
+    AccountUpdated {
+        client_id,
+        client_email,
+        email,
+        first_name,
+        last_name: None,
+        phone: None,
+        country: None,
+        language: None,
+        account_id: name.map(|name| if name == 2 { format!("{owner}-x") } else { format!("{owner}-{name}") }),
+        parent_account_id: parent.filter(|parent| *parent > 0).map(|parent| format!("{owner}-{parent}")),
+        login: None,
+        platform: None,
+        server: server.filter(|server| *server > 0).map(|server| format!("S{server}")),
+        account_type: None,
+        group: None,
+        name: None,
+        currency: currency
+            .map(|currency| ["USD", "EUR", "BTC"][usize::from(currency)].parse().expect("a currency")),
+        leverage: None,
+        balance: balance.map(|balance| balance.to_string().parse().expect("an amount")),
+        equity: None,
+        credit: None,
+        margin: None,
+        free_margin: None,
+        margin_level: None,
+        status: None,
+        created_at: None,
+        updated_at: None,
+    }
+}
+
+/// Amount and currency follow from the number, so that no two contradict each other.
+fn transaction(
+    number: Option<u8>,
+    says_currency: bool,
+    account: Option<u8>,
+    method: Option<String>,
+    owner: &str,
+    client_id: Option<String>,
+    email: Option<String>,
+) -> Transaction {
+    Transaction {
+        client_id,
+        email,
+        transaction_id: number.map(|number| format!("{owner}-{number}")),
+        amount: (number.unwrap_or(7) + 1).to_string().parse().expect("an amount"),
+        currency: says_currency.then(|| "USD".parse().expect("a currency")),
+        account_id: account.map(|account| format!("{owner}-{account}")),
+        subaccount_id: None,
+        fund_type: None,
+        method,
+        fee: None,
+        external_id: None,
+        completed_at: None,
+        reason: None,
     }
 }
 
 /// All that must be the same: everything but our own ids, versions and times.
-type Whole = (BTreeSet<Record>, BTreeMap<String, Option<(Option<String>, Option<String>, Vec<String>)>>);
-type Record = (
-    Option<String>,
-    Vec<(Field, String, (i64, Option<i64>, i64))>,
-    &'static str,
-    Option<Timestamp>,
-    Vec<String>,
-);
+type Whole =
+    (BTreeMap<String, Record>, BTreeMap<String, Option<(Option<String>, Option<String>, Vec<String>)>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Record {
+    facts: Facts<Field>,
+    kyc: super::client::Kyc,
+    status: &'static str,
+    registered_at: Option<Timestamp>,
+    addresses: BTreeSet<String>,
+    accounts: Vec<AccountTree>,
+    warnings: usize,
+    transactions: BTreeMap<String, (String, Facts<TransactionField>, Timestamp, Option<String>)>,
+}
+
+fn record(shelf: &Shelf, client: &Client) -> (String, Record) {
+    let having = shelf.addresses.iter().filter(|(id, _)| *id == client.id);
+    let addresses: BTreeSet<String> = having.map(|(_, key)| key.as_str().to_owned()).collect();
+    let own: Vec<_> =
+        shelf.accounts.values().filter(|account| account.client == client.id).cloned().collect();
+    let resolved = account_view::resolved(own.clone());
+    let mut view = account_view::view(own);
+    for tree in &mut view.accounts {
+        for account in std::iter::once(&mut tree.account).chain(&mut tree.subaccounts) {
+            (account.created_at, account.updated_at) = (Timestamp::MIN, Timestamp::MIN);
+        }
+    }
+    let transactions = shelf.transactions.values().filter(|one| one.client == client.id).map(|one| {
+        let account = account_view::meant(&resolved, one.value(TransactionField::AccountId));
+        let currency = account.and_then(|account| account.value(super::account::AccountField::Currency));
+        let currency = one.value(TransactionField::Currency).or(currency).map(str::to_owned);
+        assert_eq!(one.variant, 0, "no conflict");
+        (format!("{:?}", one.key), (one.amount.to_string(), one.facts.clone(), one.effective_at, currency))
+    });
+    let name = client.client_id.clone().unwrap_or_else(|| format!("{addresses:?}"));
+    let record = Record {
+        facts: client.facts.clone(),
+        kyc: client.kyc.clone(),
+        status: client.status.as_str(),
+        registered_at: client.registered_at,
+        transactions: transactions.collect(),
+        accounts: view.accounts,
+        warnings: view.warnings.len(),
+        addresses,
+    };
+    (name, record)
+}
 
 fn whole(shelf: &Shelf) -> Whole {
     let live = shelf.clients.values().filter(|client| client.merged_into.is_none());
-    let records = live.map(|client| {
-        let facts = client
-            .facts
-            .iter()
-            .map(|(field, Fact { value, order })| (*field, value.clone(), (*order).into()));
-        let having = shelf.addresses.iter().filter(|(id, _)| *id == client.id);
-        let addresses = having.map(|(_, key)| key.as_str().to_owned()).collect();
-        assert_eq!(client.status, ClientStatus::Active);
-        (client.client_id.clone(), facts.collect(), client.status.as_str(), client.registered_at, addresses)
-    });
+    let records = live.map(|client| record(shelf, client));
     let mut asked = vec![SHARED.to_owned()];
     asked.extend(
         (0..PERSONS).flat_map(|person| (0..ADDRESSES).map(move |number| own_address(person, number, false))),

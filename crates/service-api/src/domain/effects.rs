@@ -162,7 +162,9 @@ impl Records {
         let mut happenings = Vec::new();
         let mut heard = Heard::default();
         if let Some(key) = AccountKey::of(source, said, at.client) {
-            match self.ledger.hear_account(&key, said, at.client, at.order, at.now, new_id) {
+            let hearing =
+                self.ledger.hear_account(&key, said, at.client, at.order, (at.now, new_id), &self.book);
+            match hearing {
                 Err(AnothersAccount) => return (Outcome::Conflict(Conflict::AnothersAccount), happenings),
                 Ok((of_account, opened)) => {
                     let changed = of_account.changed.clone();

@@ -19,7 +19,7 @@ pub(crate) struct Identity {
     pub(crate) client_id: Option<String>,
     /// The address as a look-up key.
     pub(crate) address: Option<EmailKey>,
-    /// The same byte for byte as sent.
+    /// The same byte for byte as sent, where it does no more than name the client: a stated address is the profile's.
     pub(crate) email: Option<String>,
     /// The address that the client has from now on, where it is told beside the one that names it.
     pub(crate) new_address: Option<EmailKey>,
@@ -62,13 +62,18 @@ impl Identity {
             _ => None,
         };
         let key = address_of(&named.email);
+        let stated = match event {
+            Event::ClientRegistered(_) => true,
+            Event::AccountUpdated(said) => said.client_email.is_none(),
+            _ => false,
+        };
         match &client_id {
             Some(id) if id.len() > LONGEST_NAME => Err(Unfit::ClientIdTooLong),
             None if key.is_none() => Err(Unfit::NoIdentity),
             _ => Ok(Self {
                 source: source.to_owned(),
                 client_id,
-                email: named.email.filter(|_| key.is_some()),
+                email: named.email.filter(|_| key.is_some() && !stated),
                 new_address: new_address.filter(|new| Some(new) != key.as_ref()),
                 address: key,
             }),

@@ -32,7 +32,7 @@ pub(crate) struct LedgerChanges {
     pub(crate) transactions: Vec<Transaction>,
 }
 
-/// The account is another client's, and stays so.
+/// The account is another client's, who can't be the same person, and stays so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AnothersAccount;
 
@@ -62,13 +62,13 @@ impl Ledger {
         said: &AccountUpdated,
         client: ClientRef,
         order: OrderKey,
-        now: Timestamp,
-        new_id: AccountRef,
+        (now, new_id): (Timestamp, AccountRef),
+        book: &Book,
     ) -> Result<(Heard, bool), AnothersAccount> {
         let new = !self.accounts.contains_key(key);
         let account =
             self.accounts.entry(key.clone()).or_insert_with(|| Account::new(new_id, client, key, now));
-        if account.client != client {
+        if !book.may_be_one(account.client, client) {
             return Err(AnothersAccount);
         }
         let heard = account.hear(said, order, now);

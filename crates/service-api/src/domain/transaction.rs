@@ -10,6 +10,7 @@ use contract::money::Amount;
 use contract::resources::{TransactionKind, TransactionState};
 use serde::{Deserialize, Serialize};
 
+use super::client::EARLIEST;
 use super::facts::{Facts, Heard, state};
 use super::order::OrderKey;
 use super::place::Place;
@@ -164,7 +165,7 @@ impl Transaction {
             event_id,
             amount: said.amount.clone(),
             facts: Facts::new(),
-            effective_at: order.effective,
+            effective_at: order.effective.max(EARLIEST),
             created_at: now,
             updated_at: now,
             version: 0,
@@ -195,8 +196,9 @@ impl Transaction {
         for (field, value) in statements(said) {
             heard.note(field.name(), state(&mut self.facts, field, &value, order));
         }
-        if order.effective < self.effective_at {
-            self.effective_at = order.effective;
+        let effective = order.effective.max(EARLIEST);
+        if effective < self.effective_at {
+            self.effective_at = effective;
             heard.changes("effectiveAt");
         }
         if !heard.changed.is_empty() || self.version == 0 {
@@ -228,10 +230,7 @@ fn statements(said: &Said) -> impl Iterator<Item = (TransactionField, String)> {
         (TransactionField::Fee, said.fee.as_ref().map(ToString::to_string)),
         (TransactionField::ExternalId, said.external_id.clone()),
         (TransactionField::Reason, said.reason.clone()),
-        (
-            TransactionField::CompletedAt,
-            said.completed_at.map(|at| at.max(super::client::EARLIEST).to_string()),
-        ),
+        (TransactionField::CompletedAt, said.completed_at.map(|at| at.max(EARLIEST).to_string())),
     ]
     .into_iter()
     .filter_map(|(field, value)| Some((field, value?)))

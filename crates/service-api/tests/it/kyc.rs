@@ -1,11 +1,15 @@
 //! S4: the identity check, changed by platform and staff.
 
+use std::time::Duration;
+
+use contract::clock::Clock;
+use contract::internal::ApplyResult;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use test_kit::database::{both, postgres};
 
 use crate::http::Answer;
-use crate::support::{Api, NOBODY, registered};
+use crate::support::{Api, NOBODY, registered, told};
 
 const KYC: &str = "/clients/ann@example.com/kyc";
 
@@ -117,6 +121,30 @@ async fn s4_if_match_is_honoured() {
         let refused = api.entries("kyc.change", 10).await;
         let stale = refused.iter().filter(|entry| entry["reason"] == "precondition_failed").count();
         assert_eq!(stale, 8, "each refusal is on the trail");
+    }
+}
+
+#[tokio::test]
+async fn s4_a_change_stands_over_an_event_from_the_future() {
+    for on in both() {
+        let api = api_with_ann(&on).await;
+        let mut future = told(2, "kyc.updated", &json!({"clientId": "1001", "kycStatus": "rejected"}));
+        future.effective_at = Clock::system().now().plus(Duration::from_secs(240));
+        api.applies(&[future.clone()]).await;
+        assert_eq!(api.record("ann@example.com").await["kycStatus"], "rejected");
+        let answer = api.call("PATCH", KYC, &json!({"kycStatus": "approved"})).await.json();
+        assert_eq!(
+            (&answer["kycStatus"], &answer["previousKycStatus"]),
+            (&json!("approved"), &json!("rejected"))
+        );
+        let stamp = future.effective_at.plus(Duration::from_micros(1));
+        assert_eq!(answer["kycUpdatedAt"], json!(stamp), "just after what it overrules");
+        // What is older arrives later, and changes nothing.
+        let late = told(3, "kyc.updated", &json!({"clientId": "1001", "kycStatus": "expired"}));
+        assert_eq!(api.apply(&[late]).await[0].0, ApplyResult::Superseded);
+        assert_eq!(api.record("ann@example.com").await["kycStatus"], "approved", "it holds");
+        let pairs = [("not_started", "rejected"), ("rejected", "approved")];
+        assert_eq!(history(&api).await, pairs.map(|(from, to)| (from.to_owned(), to.to_owned())));
     }
 }
 

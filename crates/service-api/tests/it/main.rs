@@ -17,6 +17,8 @@ mod lookup;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod money;
+#[cfg(test)]
 mod neighbours;
 #[cfg(test)]
 mod notes;

@@ -21,11 +21,13 @@ async fn each_role_may_what_it_may() {
         let kyc = json!({"kycStatus": "pending"});
         let status = json!({"status": "active"});
         let note = json!({"comment": "x"});
-        let calls: [(&str, &str, &Value, &[&str]); 7] = [
+        let calls: [(&str, &str, &Value, &[&str]); 9] = [
             ("GET", "", &Value::Null, &read),
             ("GET", "/1001", &Value::Null, &read),
             ("GET", "/1001/notes", &Value::Null, &read),
             ("GET", "/1001/activity", &Value::Null, &read),
+            ("GET", "/1001/transactions", &Value::Null, &read),
+            ("GET", "/1001/accounts", &Value::Null, &read),
             ("PATCH", "/1001/kyc", &kyc, &["admin", "compliance"]),
             ("PATCH", "/1001/status", &status, &["admin", "compliance"]),
             ("POST", "/1001/notes", &note, &["admin", "support"]),

@@ -11,7 +11,7 @@ use auth::random::Random;
 use auth::secret::Secret;
 use contract::audit::Sealed;
 use contract::clock::{Clock, Timestamp};
-use contract::events::{ClientRegistered, Event};
+use contract::events::{ClientRegistered, Event, Reading, read};
 use contract::ids::EventId;
 use contract::internal::{
     AppendEntries, ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdicts, AwaitClient, AwaitedClient, ReadEvent,
@@ -355,4 +355,17 @@ async fn answer(shared: Data<Shared>, request: HttpRequest, body: web::Bytes) ->
         }
     };
     HttpResponse::Ok().json(AwaitedClient { pending })
+}
+
+/// Any event of `site` at second `second`, read from a body as webhook-ingest reads it.
+pub(crate) fn told(second: i64, event_type: &str, data: &Value) -> ApplyEvent {
+    let body = serde_json::json!({ "event": event_type, "timestamp": at(second), "data": data }).to_string();
+    match read(body.as_bytes(), &KycWords::built_in(), at(second)) {
+        Reading::Known(envelope) => ApplyEvent {
+            effective_at: envelope.effective_at,
+            event: envelope.event.expect("a known event is read"),
+            ..registered(second, None, None)
+        },
+        other => panic!("no event: {other:?}"),
+    }
 }

@@ -13,6 +13,8 @@ fn calls() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("POST", "/clients/", "/notes", json!({"comment": "called"})),
         ("GET", "/clients/", "/notes", Value::Null),
         ("GET", "/clients/", "/activity", Value::Null),
+        ("GET", "/clients/", "/transactions", Value::Null),
+        ("GET", "/accounts/", "", Value::Null),
     ]
 }
 

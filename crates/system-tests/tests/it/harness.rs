@@ -32,7 +32,7 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
 ];
 
 #[expect(clippy::disallowed_methods, reason = "no setting of ours, but where this test runs")]
-fn environment(name: &str) -> Option<OsString> {
+pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
@@ -140,6 +140,12 @@ impl AllInOne {
     pub(crate) async fn start(database: TestDatabase) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         Self::start_in(database, data).await
+    }
+
+    /// The same without the limit of the service API.
+    pub(crate) async fn start_unlimited(database: TestDatabase) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        Self::start_with(database, data, &[("SERVICE_API_RATE_LIMIT", "0")]).await
     }
 
     /// The same on a data folder that an earlier one left.

@@ -15,13 +15,19 @@ mod commands;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod jsonwebtoken;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
