@@ -20,7 +20,7 @@ use crate::context::RequestContext;
 use crate::dispatch::{Arrived, InternalToken};
 use crate::headers::{CLIENT_ADDRESS, INTERNAL_TOKEN, REQUEST_ID};
 use crate::kit::Shared;
-use crate::problem::{Failure, PROBLEM_JSON, Said, render};
+use crate::problem::{Failure, PROBLEM_JSON, Page, Said, render};
 use crate::routes::RouteTable;
 use crate::{paths, translate};
 
@@ -182,6 +182,7 @@ fn as_problem(response: HttpResponse) -> HttpResponse {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let said = response.extensions().contains::<Said>()
+        || response.extensions().contains::<Page>()
         || response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM_JSON);
     if !is_error || said {
         return response;
@@ -231,8 +232,8 @@ fn with_request_id(mut response: HttpResponse, context: &RequestContext) -> Http
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let said = response.extensions_mut().remove::<Said>();
-    match said {
-        Some(said) if said.is_page => response,
+    let is_page = response.extensions().contains::<Page>();
+    match said.filter(|_| !is_page) {
         Some(said) => render(response, said, context.request_id()),
         None => response,
     }

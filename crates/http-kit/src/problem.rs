@@ -26,9 +26,11 @@ pub(crate) struct Said {
     detail: Option<String>,
     errors: Vec<FieldError>,
     kept: Option<EventId>,
-    /// The answer has a body for people already.
-    pub(crate) is_page: bool,
 }
+
+/// Marks an answer whose body people read: it stays as it is, even where it says an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Page;
 
 /// Why a request is not answered as asked. Every handler's error ends as one.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ struct Inner {
 impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
-        let said = Said { code, detail: None, errors: Vec::new(), kept: None, is_page: false };
+        let said = Said { code, detail: None, errors: Vec::new(), kept: None };
         Self(Box::new(Inner { said, fields: Vec::new(), cause: None }))
     }
 
@@ -98,10 +100,8 @@ impl Failure {
     /// The answer as a page for people in place of a problem's JSON. Status, headers, trail and log stay the failure's.
     pub fn into_page(self, html: String) -> HttpResponse {
         let mut response = HttpResponse::from_error(self).set_body(BoxBody::new(html));
-        if let Some(said) = response.extensions_mut().get_mut::<Said>() {
-            said.is_page = true;
-        }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        keep_page(&mut response);
         response
     }
 
@@ -159,6 +159,14 @@ impl ResponseError for Failure {
     }
 }
 
+/// Keeps an HTML page as it is on its way out, even where it says an error: people read it. Anything else stays bound to be a problem.
+pub fn keep_page<B>(response: &mut HttpResponse<B>) {
+    let kind = response.headers().get(CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+        response.extensions_mut().insert(Page);
+    }
+}
+
 /// An error and the errors behind it, in one line.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
@@ -177,7 +185,7 @@ pub(crate) fn render<B>(
     said: Said,
     request_id: &RequestId,
 ) -> HttpResponse<BoxBody> {
-    let Said { code, detail, errors, kept, is_page: _ } = said;
+    let Said { code, detail, errors, kept } = said;
     let detail = detail.unwrap_or_else(|| code.title().to_owned());
     let mut problem = Problem { errors, event_id: kept, ..Problem::new(code, detail, request_id.clone()) };
     problem.kept = kept.map(|_| true);

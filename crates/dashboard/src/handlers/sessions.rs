@@ -168,7 +168,8 @@ async fn log_out(visit: Visit<'_>, fields: &Fields) -> Result<HttpResponse, Erro
         state.sso_issuer.post_json_for(caller.context(), &person, "/api/auth/logout", &empty, ASK).await?;
     match told {
         Ok(IgnoredAny) => {}
-        Err(refusal) if refusal.status == 401 => {}
+        // There is no such session, or not one that can be ended: nothing is left to log out of.
+        Err(refusal) if matches!(refusal.status, 401 | 403) => {}
         Err(refusal) => return Err(refusal.into()),
     }
     let mut response = HttpResponse::SeeOther().insert_header((LOCATION, LOGIN)).finish();

@@ -11,13 +11,13 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Uri};
 use http_kit::caller::{Anyone, Caller};
 use http_kit::headers::{CLIENT_ADDRESS, INTERNAL_TOKEN, REQUEST_ID, TRACEPARENT};
-use http_kit::problem::Failure;
+use http_kit::problem::{Failure, keep_page};
 use hyper::{Request, Response};
 
 use crate::error::Error;
 use crate::hop::{self, Answer, Framing, RequestBody, ResponseBody, Upstream};
 use crate::routes::Door;
-use crate::state::State;
+use crate::state::{Behind, State};
 use crate::{headers, paths};
 
 /// The largest body that is taken in before it goes on: as large as a webhook may be.
@@ -70,7 +70,11 @@ async fn exchange(
         response.into_body().skip(state.timeouts.body).await;
         return Err(failure);
     }
-    Ok(back(request, response))
+    let mut answer = back(request, response);
+    if door.behind == Behind::Dashboard {
+        keep_page(&mut answer);
+    }
+    Ok(answer)
 }
 
 async fn send(

@@ -207,3 +207,18 @@ async fn a_client_that_goes_away_in_its_body_is_never_passed_on() {
     assert_eq!(seen.next().await.body, b"");
     seen.assert_empty();
 }
+
+/// What the dashboard says to people reaches them; what any other service says is a problem, whatever its type.
+#[tokio::test]
+async fn an_error_page_of_the_dashboard_is_shown_as_it_is() {
+    const PAGE: &str = "HTTP/1.1 404 Not Found\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: 14\r\n\r\n<p>Nothing</p>";
+    let (service, _seen) = answering(PAGE).await;
+    let gateway = before(service).await;
+    for page in ["/audit/none", "/audit", "/login"] {
+        let answer = gateway.get(page).await;
+        assert_eq!((answer.status(), answer.body.as_slice()), (404, b"<p>Nothing</p>".as_slice()), "{page}");
+        assert_eq!(answer.field("content-type"), Some("text/html; charset=utf-8"));
+    }
+    let answer = gateway.get("/api/audit/entries").await;
+    assert_eq!((answer.status(), answer.problem().as_str()), (404, "route_not_found"));
+}

@@ -284,3 +284,17 @@ fn every_disclosure_opens_the_digest_at_its_pointer() {
     let salts: std::collections::BTreeSet<&String> = opened.values().map(|(_, salt)| salt).collect();
     assert_eq!(salts.len(), opened.len(), "no salt twice");
 }
+
+/// A refusal that people read as a page is a refusal with its code all the same.
+#[actix_web::test]
+async fn a_refusal_as_a_page_is_counted_under_its_code() {
+    let world = World::start();
+    let answer = get(world.running.address(), "/html").await;
+    assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html; charset=utf-8")));
+    assert_eq!(
+        (answer.body.as_slice(), answer.header("cache-control")),
+        (b"<p>Not there</p>".as_slice(), Some("no-store"))
+    );
+    let entries = world.trail.adding_up_to(1).await;
+    assert_eq!((&entries[0]["reason"], &entries[0]["route"]), (&json!("entry_not_found"), &json!("/html")));
+}

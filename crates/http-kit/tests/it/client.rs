@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use auth::random::Random;
+use auth::secret::Secret;
 use contract::clock::Clock;
-use http_kit::client::{CallError, InternalClient, InternalTokens};
+use contract::problems::Code;
+use http_kit::client::{CallError, InternalClient, InternalTokens, OnBehalf};
 use http_kit::config::ConfigError;
 use http_kit::context::RequestContext;
 use serde_json::{Value, json};
@@ -62,6 +64,61 @@ async fn a_refusal_is_told_by_status_and_code() {
         .await
         .expect_err("not a number");
     assert!(matches!(error, CallError::Unreadable(SERVICE)), "{error}");
+}
+
+fn for_person(bearer: &str, address: &str) -> OnBehalf {
+    OnBehalf { bearer: Some(Secret::new(bearer)), address: Some(address.parse().expect("an address")) }
+}
+
+/// Who stands between people and us says where they are; any other service says nothing of that.
+#[actix_web::test]
+async fn a_call_for_a_person_shows_their_token_and_where_they_are() {
+    let world = World::start();
+    let person = for_person("their-token", "203.0.113.9");
+    for (issuer, believed) in
+        [("dashboard", "203.0.113.9"), ("gateway", "203.0.113.9"), ("webhook-ingest", "127.0.0.1")]
+    {
+        let tokens =
+            InternalTokens::new(issuer, SERVICE, ring(INTERNAL_SECRET), Clock::manual(start_of_time()).0);
+        let client = InternalClient::new("SERVICE_URL", &world.running.url(), tokens).expect("a client");
+        let told: Value = client
+            .get_json_for(&context(), &person, "/person?a=b%20c", TIMEOUT)
+            .await
+            .expect("answers")
+            .expect("lets in");
+        let expected =
+            json!({ "bearer": "Bearer their-token", "address": believed, "query": "a=b%20c", "body": "" });
+        assert_eq!(told, expected);
+        let posted: Value = client
+            .post_json_for(&context(), &person, "/person", &json!({ "x": 1 }), TIMEOUT)
+            .await
+            .expect("answers")
+            .expect("lets in");
+        assert_eq!(posted["body"], "{\"x\":1}");
+    }
+}
+
+#[actix_web::test]
+async fn a_person_is_told_why_and_for_how_long_they_are_refused() {
+    let world = World::start();
+    let client = client(&world.running.url(), INTERNAL_SECRET);
+    let nobody = OnBehalf::default();
+    let refusal = client
+        .get_json_for::<Value>(&context(), &nobody, "/person", TIMEOUT)
+        .await
+        .expect("answers")
+        .expect_err("refused");
+    assert_eq!((refusal.status, refusal.retry_after), (429, Some(90)));
+    assert_eq!(refusal.problem.map(|problem| problem.code), Some(Code::LoginLocked));
+    // No body is null, and trouble of the service is no answer to the person.
+    let nothing = for_person("nothing", "203.0.113.9");
+    let told =
+        client.post_json_for::<_, Option<u8>>(&context(), &nothing, "/person", &json!({}), TIMEOUT).await;
+    assert_eq!(told.expect("answers"), Ok(None));
+    let trouble = for_person("trouble", "203.0.113.9");
+    let error =
+        client.get_json_for::<Value>(&context(), &trouble, "/person", TIMEOUT).await.expect_err("no answer");
+    assert!(matches!(error, CallError::Refused { status: 503, .. }), "{error}");
 }
 
 #[actix_web::test]

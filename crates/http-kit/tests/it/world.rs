@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use auth::bearer::BearerTokens;
 use auth::jwt::Verifier;
 use auth::random::Random;
@@ -184,6 +184,13 @@ pub(crate) fn table() -> RouteTable {
             state.may_end.acquire().await.expect("open").forget();
             "done"
         }),
+        Route::new(Method::POST, "/person", QUIET, answer_person),
+        Route::get("/person", QUIET, async |caller: Caller<Anyone>, request: HttpRequest| {
+            answer_person(caller, request, web::Bytes::new()).await
+        }),
+        Route::get("/html", QUIET, async |_: Caller<Anyone>| {
+            Failure::new(Code::EntryNotFound).into_page("<p>Not there</p>".to_owned())
+        }),
         Route::any("/pass/{rest:.*}", QUIET, async |caller: Caller<Anyone>, rest: web::Path<String>| {
             caller.audit().recorded();
             HttpResponse::NotFound()
@@ -191,6 +198,26 @@ pub(crate) fn table() -> RouteTable {
                 .body(format!("{{\"rest\":\"{rest}\"}}"))
         }),
     ])
+}
+
+/// What is known of a person for whom another service calls; refused to whoever shows no bearer token.
+async fn answer_person(
+    caller: Caller<Anyone>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> Result<HttpResponse, Failure> {
+    let bearer = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    match bearer {
+        None => Err(Failure::new(Code::LoginLocked).retry_after(90)),
+        Some("Bearer nothing") => Ok(HttpResponse::NoContent().finish()),
+        Some("Bearer trouble") => Err(Failure::new(Code::Unavailable)),
+        Some(bearer) => Ok(HttpResponse::Ok().json(json!({
+            "bearer": bearer,
+            "address": caller.address(),
+            "query": request.query_string(),
+            "body": String::from_utf8_lossy(&body),
+        }))),
+    }
 }
 
 async fn read_client(caller: Caller<Service>, email: web::Path<String>) -> Result<web::Json<Value>, Failure> {

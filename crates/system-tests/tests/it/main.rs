@@ -7,6 +7,8 @@ mod all_in_one;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod cluster;
