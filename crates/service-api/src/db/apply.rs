@@ -92,8 +92,9 @@ fn apply_together(
         });
     }
     if !written.effects.is_empty() {
-        records::save(conn, records)?;
+        // Activities first: where a later event of the batch merged their client away, they move with all the rest.
         activities::add(conn, &written.activities)?;
+        records::save(conn, records)?;
         applied_events::add(conn, written.effects, UtcTime::of(now))?;
         outbox::insert_many(conn, &written.entries)?;
     }
