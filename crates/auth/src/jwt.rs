@@ -7,11 +7,15 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::digest::hmac_sha256;
 use crate::keyring::KeyRing;
 use crate::provider;
 
 /// The longest token that is looked at, in bytes. Ours stay under 1 KiB.
 pub const MAX_BYTES: usize = 8 * 1024;
+
+/// Bytes of a `kid`.
+const KEY_ID_BYTES: usize = 4;
 
 /// Why a token is refused, or can't be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,22 +66,36 @@ impl std::fmt::Debug for Claims {
 
 /// Makes tokens under the current key of a ring.
 #[derive(Debug, Clone)]
-pub struct Signer(EncodingKey);
+pub struct Signer {
+    key: EncodingKey,
+    header: Header,
+}
 
 impl Signer {
-    /// A signer with `ring`'s current key.
+    /// A signer with `ring`'s current key, whose header is `{"typ":"JWT","alg":"HS256"}`.
     #[must_use]
     pub fn new(ring: KeyRing) -> Self {
         provider::install();
-        Self(EncodingKey::from_secret(ring.into_current().as_bytes()))
+        let key = EncodingKey::from_secret(ring.into_current().as_bytes());
+        Self { key, header: Header::new(Algorithm::HS256) }
     }
 
-    /// A token with the header `{"typ":"JWT","alg":"HS256"}` and these claims. Nothing is added to them.
+    /// As [`Signer::new`], with a `kid` in the header by which people can tell which of two keys made a token. It is derived from the
+    /// key one way, and too short to tell a guessed key from another.
+    #[must_use]
+    pub fn with_key_id(ring: KeyRing) -> Self {
+        let tag = hmac_sha256(ring.current().as_bytes(), b"kid");
+        let mut signer = Self::new(ring);
+        signer.header.kid = Some(hex::encode(tag.iter().take(KEY_ID_BYTES).copied().collect::<Vec<_>>()));
+        signer
+    }
+
+    /// A token of these claims. Nothing is added to them.
     ///
     /// # Errors
     /// [`JwtError::Claims`] if they do not serialise to JSON.
     pub fn sign<T: Serialize>(&self, claims: &T) -> Result<String, JwtError> {
-        encode(&Header::new(Algorithm::HS256), claims, &self.0).map_err(|_| JwtError::Claims)
+        encode(&self.header, claims, &self.key).map_err(|_| JwtError::Claims)
     }
 }
 

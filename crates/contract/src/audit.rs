@@ -155,7 +155,7 @@ impl From<bool> for Value {
 }
 
 /// Who did it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
     /// What sort.
     pub kind: ActorKind,

@@ -4,9 +4,9 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::Error as _;
@@ -172,7 +172,20 @@ impl Clock {
             Source::Manual(hands) => Timestamp::from_micros(hands.load(Ordering::SeqCst)),
         }
     }
+
+    /// How long it has run since some start of its own: for spans that must hold in real time, such as those of limits. On the machine it
+    /// never steps, whoever sets the date; on a manual clock it moves as the hands do, backwards too.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        match &self.0 {
+            Source::System => STARTED.elapsed(),
+            Source::Manual(_) => self.now().since(Timestamp::MIN),
+        }
+    }
 }
+
+/// When this process first asked how long it has run.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 #[expect(clippy::disallowed_methods, reason = "this is the seam the rule points to")]
 fn system_now() -> Timestamp {

@@ -1,4 +1,4 @@
-//! Webhook events as staff see them: where each stands, and what became of a replay.
+//! Webhook events as staff see them, and what became of a replay.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,62 +6,11 @@ use crate::clock::Timestamp;
 use crate::events::Warning;
 use crate::ids::EventId;
 use crate::problems::{Code, FieldError};
+use crate::resources::EventState;
 
-/// Where a stored delivery stands. Only pending ones are worked on; from every other state only staff can move it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EventState {
-    /// Acknowledged, effect to come.
-    Pending,
-    /// Its effect is in the client record.
-    Applied,
-    /// Applied, and changed nothing: newer facts were there.
-    Superseded,
-    /// It contradicts what is on record: kept beside it until staff decide.
-    Conflict,
-    /// Refused but kept: unreadable, or its id was used for something else.
-    Held,
-    /// Kept: no event type we know.
-    Unrecognized,
-    /// Acknowledged, and then refused as an event; the reason stands beside.
-    DeadLettered,
-}
-
-impl EventState {
-    /// Every state.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Applied,
-        Self::Superseded,
-        Self::Conflict,
-        Self::Held,
-        Self::Unrecognized,
-        Self::DeadLettered,
-    ];
-
-    /// The states from which staff can have an event read again.
-    pub const REPLAYABLE: [Self; 4] = [Self::Conflict, Self::Held, Self::Unrecognized, Self::DeadLettered];
-
-    /// The word on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Applied => "applied",
-            Self::Superseded => "superseded",
-            Self::Conflict => "conflict",
-            Self::Held => "held",
-            Self::Unrecognized => "unrecognized",
-            Self::DeadLettered => "dead_lettered",
-        }
-    }
-
-    /// The state with this word, exactly.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-}
+/// The states from which staff can have an event read again.
+pub const REPLAYABLE: [EventState; 4] =
+    [EventState::Conflict, EventState::Held, EventState::Unrecognized, EventState::DeadLettered];
 
 /// One event in a list. What is said of persons stands in [`EventDetails`] alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

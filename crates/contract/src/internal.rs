@@ -23,6 +23,9 @@ pub const SSO_ISSUER: &str = "sso-issuer";
 /// The name of the dashboard.
 pub const DASHBOARD: &str = "dashboard";
 
+/// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are: the gateway limits and service-api records by it.
+pub const PLATFORM: &str = "platform";
+
 /// Where service-api takes an [`ApplyBatch`].
 pub const APPLY_EVENTS: &str = "/internal/events/apply";
 /// Where webhook-ingest takes an [`AwaitClient`].

@@ -24,6 +24,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start everything in one process (the same as no command)
     Run,
+    /// Everything in one process, with a simulated trading platform; in a folder of its own, `demo` under the data folder
+    Demo(DemoArgs),
     /// Sign, send and diagnose webhooks
     #[command(subcommand)]
     Webhook(WebhookCommand),
@@ -38,6 +40,27 @@ pub(crate) enum Command {
     /// Staff of the CRM
     #[command(subcommand)]
     Staff(StaffCommand),
+    /// Ask a program whether it is ready; exit code 1 when it is not
+    Health(HealthArgs),
+}
+
+/// `crm-bridge demo`
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Events a second
+    #[arg(long, default_value_t = 2)]
+    pub(crate) rate: u8,
+}
+
+/// `crm-bridge health`
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Base address of the program
+    #[arg(default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `crm-bridge webhook …`

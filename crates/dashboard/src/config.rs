@@ -1,7 +1,7 @@
 //! The settings of the dashboard: the only place in it that reads the environment.
 
 use auth::keyring::KeyRing;
-use http_kit::config::{ConfigError, Environment};
+use http_kit::config::{ConfigError, Environment, Mode};
 use http_kit::server::Listen;
 
 /// Where it listens unless told otherwise.
@@ -12,7 +12,9 @@ const ADDRESS: &str = "127.0.0.1:8085";
 pub struct Config {
     /// Where it listens.
     pub listen: Listen,
-    /// What signs calls between our services.
+    /// In production its cookies are for HTTPS alone.
+    pub mode: Mode,
+    /// What signs calls between our services, and proves that a form is ours.
     pub internal: KeyRing,
     /// Where staff log in.
     pub sso_issuer_url: String,
@@ -28,6 +30,7 @@ impl Config {
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: environment.listen(ADDRESS)?,
+            mode: environment.mode()?,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,

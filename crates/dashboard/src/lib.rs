@@ -2,7 +2,10 @@
 //! for, under the credential of whoever looks at it.
 
 mod config;
+mod domain;
 mod error;
+mod handlers;
+mod pages;
 pub mod routes;
 mod state;
 

@@ -3,6 +3,7 @@
 use auth::keyring::KeyRing;
 use http_kit::config::{ConfigError, Environment};
 use http_kit::server::Listen;
+use serde::Deserialize;
 
 use crate::hop::Timeouts;
 
@@ -13,6 +14,12 @@ pub struct Config {
     pub listen: Listen,
     /// Signs the tokens it shows the services behind.
     pub internal: KeyRing,
+    /// What platforms show to the service API: the gateway counts their calls by it, and service-api checks it again.
+    pub service_token: KeyRing,
+    /// How many calls of the service API each credential has in any 60 s; 0: as many as it likes.
+    pub service_api_rate_limit: u32,
+    /// How many failed authentications each address has in any 60 s; 0: as many as it likes.
+    pub failed_auth_rate_limit: u32,
     /// Where webhook-ingest listens: `http://host:port`.
     pub webhook_ingest_url: String,
     /// Where service-api listens: `http://host:port`.
@@ -27,16 +34,29 @@ pub struct Config {
     pub timeouts: Timeouts,
 }
 
+/// The largest limit: each admission that it counts is kept for a minute.
+const LARGEST_LIMIT: u32 = 100_000;
+
+#[derive(Deserialize)]
+struct RateLimits {
+    service_api_rate_limit: Option<u32>,
+    failed_auth_rate_limit: Option<u32>,
+}
+
 impl Config {
-    /// `LISTEN_ADDRESS` (`127.0.0.1:8080`) and its kin, `INTERNAL_SECRET`, `WEBHOOK_INGEST_URL`, `SERVICE_API_URL`, `AUDIT_LOG_URL`,
-    /// `SSO_ISSUER_URL`, `DASHBOARD_URL`.
+    /// `LISTEN_ADDRESS` (`127.0.0.1:8080`) and its kin, `INTERNAL_SECRET`, `SERVICE_API_TOKEN`, `SERVICE_API_RATE_LIMIT` (100),
+    /// `FAILED_AUTH_RATE_LIMIT` (60), `WEBHOOK_INGEST_URL`, `SERVICE_API_URL`, `AUDIT_LOG_URL`, `SSO_ISSUER_URL`, `DASHBOARD_URL`.
     ///
     /// # Errors
     /// Any [`ConfigError`].
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
+        let RateLimits { service_api_rate_limit, failed_auth_rate_limit } = environment.load("")?;
         Ok(Self {
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             listen: environment.listen("127.0.0.1:8080")?,
+            service_token: environment.required_key_ring("SERVICE_API_TOKEN")?,
+            service_api_rate_limit: limit("SERVICE_API_RATE_LIMIT", service_api_rate_limit, 100)?,
+            failed_auth_rate_limit: limit("FAILED_AUTH_RATE_LIMIT", failed_auth_rate_limit, 60)?,
             webhook_ingest_url: environment.required("WEBHOOK_INGEST_URL")?,
             service_api_url: environment.required("SERVICE_API_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
@@ -45,4 +65,12 @@ impl Config {
             timeouts: Timeouts::default(),
         })
     }
+}
+
+fn limit(setting: &str, asked: Option<u32>, default: u32) -> Result<u32, ConfigError> {
+    let limit = asked.unwrap_or(default);
+    if limit > LARGEST_LIMIT {
+        return Err(ConfigError::invalid(setting, "a number from 0 to 100000"));
+    }
+    Ok(limit)
 }

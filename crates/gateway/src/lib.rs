@@ -1,11 +1,13 @@
 //! The only door to the outside: it lets in what the table of doors names, tells services who calls, and passes requests on over
-//! connections of its own. It has no database and knows nothing of what it carries: no body is read, no credential checked here.
+//! connections of its own, as many of them as its limits allow. It has no database and knows nothing of what it carries: no body is read
+//! here, and a credential only to count by it; whether a call may is for its service to say.
 
 mod config;
 mod error;
 mod handlers;
 mod headers;
 mod hop;
+mod limits;
 mod paths;
 pub mod routes;
 mod state;

@@ -1,4 +1,4 @@
-//! What all requests share: the services behind, and how long to wait for them; and how the gateway is put together from its
+//! What all requests share: the services behind, how long to wait for them, and the limits; and how the gateway is put together from its
 //! settings.
 
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use http_kit::service::Service;
 use crate::config::Config;
 use crate::error::StartError;
 use crate::hop::{Timeouts, Upstream};
+use crate::limits::Limits;
 use crate::{NAME, routes};
 
 /// A service behind the gateway.
@@ -36,6 +37,7 @@ pub(crate) struct State {
     pub(crate) sso_issuer: Arc<Upstream>,
     pub(crate) dashboard: Arc<Upstream>,
     pub(crate) timeouts: Timeouts,
+    pub(crate) limits: Limits,
 }
 
 impl State {
@@ -53,6 +55,7 @@ impl State {
 /// Puts the service together: what it shares, its routes, its jobs. Nothing is listened on and nothing connected to yet.
 pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
     let Seams { clock, random } = seams;
+    let limits = Limits::new(&config, &clock);
     let Config { internal, webhook_ingest_url, service_api_url, audit_log_url, timeouts, .. } = config;
     let upstream = |name, setting: &str, url: &str| {
         Upstream::new(name, url, internal.clone(), clock.clone())
@@ -66,6 +69,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         sso_issuer: upstream(SSO_ISSUER, "SSO_ISSUER_URL", &config.sso_issuer_url)?,
         dashboard: upstream(DASHBOARD, "DASHBOARD_URL", &config.dashboard_url)?,
         timeouts,
+        limits,
     };
     let tokens = InternalTokens::new(NAME, AUDIT_LOG, internal, clock.clone());
     let client = InternalClient::new("AUDIT_LOG_URL", &audit_log_url, tokens)?;

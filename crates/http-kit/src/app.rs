@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpMessage as _, HttpResponse, guard, web};
-use contract::internal::GATEWAY;
+use contract::internal::{DASHBOARD, GATEWAY};
 use contract::problems::Code;
 use tracing::Instrument as _;
 
@@ -23,6 +23,9 @@ use crate::kit::Shared;
 use crate::problem::{Failure, PROBLEM_JSON, Said, render};
 use crate::routes::RouteTable;
 use crate::{paths, translate};
+
+/// The services that stand between people and us, and so may say where a person is.
+const TELLERS: [&str; 2] = [GATEWAY, DASHBOARD];
 
 /// Builds the app of one worker.
 pub(crate) fn build(
@@ -126,7 +129,8 @@ fn arrive(shared: &Shared, request: &ServiceRequest) -> Arrived {
     let issuer = issuer(shared, headers);
     let told = headers.get(CLIENT_ADDRESS).and_then(|value| value.to_str().ok()?.parse::<IpAddr>().ok());
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let address = if matches!(&issuer, Ok(name) if name == GATEWAY) { told.or(peer) } else { peer };
+    let address =
+        if matches!(&issuer, Ok(name) if TELLERS.contains(&name.as_str())) { told.or(peer) } else { peer };
     let audit = RequestAudit::new(kit, request.method(), address, context.request_id());
     Arrived { context, audit, address, issuer }
 }
@@ -228,6 +232,7 @@ fn with_request_id(mut response: HttpResponse, context: &RequestContext) -> Http
     }
     let said = response.extensions_mut().remove::<Said>();
     match said {
+        Some(said) if said.is_page => response,
         Some(said) => render(response, said, context.request_id()),
         None => response,
     }

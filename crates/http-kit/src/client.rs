@@ -1,18 +1,21 @@
 //! Calls between our own services: typed JSON over HTTP with a short-lived internal token. No proxy, no redirects, no retries: who
 //! calls decides whether to try again.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auth::internal_token;
 use auth::keyring::KeyRing;
+use auth::secret::Secret;
 use contract::clock::{Clock, Timestamp};
+use contract::problems::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::config::ConfigError;
 use crate::context::RequestContext;
-use crate::headers::{INTERNAL_TOKEN, REQUEST_ID, TRACEPARENT};
+use crate::headers::{CLIENT_ADDRESS, INTERNAL_TOKEN, REQUEST_ID, TRACEPARENT};
 
 /// How long a token is used; it is valid for 60 s, so half of that is left for the way and for clocks that differ.
 const TOKEN_USE: Duration = Duration::from_secs(30);
@@ -99,6 +102,33 @@ impl CallError {
     }
 }
 
+/// On whose behalf a service calls another: what the person showed, and where the person is.
+#[derive(Debug, Clone, Default)]
+pub struct OnBehalf {
+    /// The person's own credential, shown as a bearer token. It decides what the call may do.
+    pub bearer: Option<Secret>,
+    /// The person's network address. Only a service that is trusted with it may tell it.
+    pub address: Option<IpAddr>,
+}
+
+/// A refusal (4xx) of what a person asked for, to be told to that person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// What the service said, if it was a problem that we know.
+    pub problem: Option<Problem>,
+    /// After how many seconds another try makes sense, if the service said so.
+    pub retry_after: Option<u64>,
+}
+
+/// A whole answer.
+struct Answer {
+    status: reqwest::StatusCode,
+    retry_after: Option<u64>,
+    body: Vec<u8>,
+}
+
 /// Calls one other service. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct InternalClient {
@@ -139,31 +169,92 @@ impl InternalClient {
         body: &B,
         timeout: Duration,
     ) -> Result<A, CallError> {
-        let url = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
-        let sending = self
-            .http
-            .post(url)
+        let sending = self.request(reqwest::Method::POST, context, path).timeout(timeout).json(body);
+        let answer = self.answer(sending).await?;
+        if answer.status.is_success() { self.read(&answer.body) } else { Err(self.refused(&answer)) }
+    }
+
+    /// Gets `path` (with its query) for a person. A refusal is the inner error: it is for the person to read.
+    ///
+    /// # Errors
+    /// Any [`CallError`]; [`CallError::Refused`] for what is neither success nor 4xx.
+    pub async fn get_json_for<A: DeserializeOwned>(
+        &self,
+        context: &RequestContext,
+        person: &OnBehalf,
+        path: &str,
+        timeout: Duration,
+    ) -> Result<Result<A, Refusal>, CallError> {
+        let sending = self.request(reqwest::Method::GET, context, path).timeout(timeout);
+        self.told(&self.answer(with_person(sending, person)).await?)
+    }
+
+    /// [`InternalClient::post_json`] for a person. An answer without a body reads as `null`.
+    ///
+    /// # Errors
+    /// As [`InternalClient::get_json_for`].
+    pub async fn post_json_for<B: Serialize + ?Sized, A: DeserializeOwned>(
+        &self,
+        context: &RequestContext,
+        person: &OnBehalf,
+        path: &str,
+        body: &B,
+        timeout: Duration,
+    ) -> Result<Result<A, Refusal>, CallError> {
+        let sending = self.request(reqwest::Method::POST, context, path).timeout(timeout).json(body);
+        self.told(&self.answer(with_person(sending, person)).await?)
+    }
+
+    fn request(
+        &self,
+        method: reqwest::Method,
+        context: &RequestContext,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.base.as_str().trim_end_matches('/')))
             .header(INTERNAL_TOKEN.as_str(), self.tokens.current())
             .header(TRACEPARENT.as_str(), context.traceparent())
             .header(REQUEST_ID.as_str(), context.request_id().as_str())
-            .timeout(timeout)
-            .json(body);
+    }
+
+    async fn answer(&self, sending: reqwest::RequestBuilder) -> Result<Answer, CallError> {
         let mut response = sending.send().await.map_err(|error| self.failed(error))?;
+        let retry_after = response.headers().get(reqwest::header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
         let status = response.status();
-        let mut answer = Vec::new();
+        let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(error))? {
-            if answer.len() + chunk.len() > LARGEST_ANSWER {
+            if body.len() + chunk.len() > LARGEST_ANSWER {
                 return Err(CallError::Unreadable(self.service));
             }
-            answer.extend_from_slice(&chunk);
+            body.extend_from_slice(&chunk);
         }
+        Ok(Answer { status, retry_after, body })
+    }
+
+    fn told<A: DeserializeOwned>(&self, answer: &Answer) -> Result<Result<A, Refusal>, CallError> {
+        let Answer { status, retry_after, body } = answer;
         if status.is_success() {
-            return serde_json::from_slice(&answer).map_err(|_| CallError::Unreadable(self.service));
+            let body: &[u8] = if body.is_empty() { b"null" } else { body };
+            return self.read(body).map(Ok);
         }
-        let problem: Option<serde_json::Value> = serde_json::from_slice(&answer).ok();
+        if status.is_client_error() {
+            let (status, retry_after) = (status.as_u16(), *retry_after);
+            return Ok(Err(Refusal { status, problem: serde_json::from_slice(body).ok(), retry_after }));
+        }
+        Err(self.refused(answer))
+    }
+
+    fn read<A: DeserializeOwned>(&self, body: &[u8]) -> Result<A, CallError> {
+        serde_json::from_slice(body).map_err(|_| CallError::Unreadable(self.service))
+    }
+
+    fn refused(&self, answer: &Answer) -> CallError {
+        let problem: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
         let code =
             problem.as_ref().and_then(|problem| problem.get("code")?.as_str()).unwrap_or("-").to_owned();
-        Err(CallError::Refused { service: self.service, status: status.as_u16(), code })
+        CallError::Refused { service: self.service, status: answer.status.as_u16(), code }
     }
 
     /// Does it say that it is ready, within `timeout`? Tells a service that is away from one that fails by what it was given.
@@ -178,6 +269,18 @@ impl InternalClient {
             return CallError::Timeout(self.service);
         }
         CallError::Unreachable { service: self.service, cause: format!("{:?}", error.without_url()) }
+    }
+}
+
+/// Says on whose behalf a call is made.
+fn with_person(sending: reqwest::RequestBuilder, person: &OnBehalf) -> reqwest::RequestBuilder {
+    let sending = match &person.bearer {
+        Some(bearer) => sending.bearer_auth(bearer.expose()),
+        None => sending,
+    };
+    match person.address {
+        Some(address) => sending.header(CLIENT_ADDRESS.as_str(), address.to_string()),
+        None => sending,
     }
 }
 

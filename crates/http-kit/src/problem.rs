@@ -7,7 +7,7 @@ use std::fmt;
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use actix_web::{HttpResponse, ResponseError};
 use contract::ids::{EventId, RequestId};
@@ -17,7 +17,7 @@ use contract::problems::{Code, FieldError, Problem};
 pub(crate) const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 /// After how many seconds a caller may try again.
-const TRY_AGAIN_SECONDS: u32 = 1;
+const TRY_AGAIN_SECONDS: u64 = 1;
 
 /// What a failure says to the caller: a problem that lacks the request's id.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Said {
     detail: Option<String>,
     errors: Vec<FieldError>,
     kept: Option<EventId>,
+    /// The answer has a body for people already.
+    pub(crate) is_page: bool,
 }
 
 /// Why a request is not answered as asked. Every handler's error ends as one.
@@ -35,15 +37,15 @@ pub struct Failure(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     said: Said,
-    allow: Option<HeaderValue>,
+    fields: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Failure {
     /// A failure with nothing more to say than its code. `unavailable` and `client_pending` ask for another try in a second.
     pub fn new(code: Code) -> Self {
-        let said = Said { code, detail: None, errors: Vec::new(), kept: None };
-        Self(Box::new(Inner { said, allow: None, cause: None }))
+        let said = Said { code, detail: None, errors: Vec::new(), kept: None, is_page: false };
+        Self(Box::new(Inner { said, fields: Vec::new(), cause: None }))
     }
 
     /// Adds a sentence for whoever reads the answer. It must carry no secret, and of persons only what the caller sent.
@@ -74,11 +76,33 @@ impl Failure {
         self
     }
 
+    /// Says after how many seconds the caller may try again: for 429.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(RETRY_AFTER, seconds.into())
+    }
+
+    /// Adds a field to the answer's head, in place of what a failure of this code says under that name by itself.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.fields.push((name, value));
+        self
+    }
+
     /// Says which methods the path has, comma-separated: for 405.
     #[must_use]
-    pub(crate) fn allowing(mut self, methods: HeaderValue) -> Self {
-        self.0.allow = Some(methods);
-        self
+    pub(crate) fn allowing(self, methods: HeaderValue) -> Self {
+        self.with_header(ALLOW, methods)
+    }
+
+    /// The answer as a page for people in place of a problem's JSON. Status, headers, trail and log stay the failure's.
+    pub fn into_page(self, html: String) -> HttpResponse {
+        let mut response = HttpResponse::from_error(self).set_body(BoxBody::new(html));
+        if let Some(said) = response.extensions_mut().get_mut::<Said>() {
+            said.is_page = true;
+        }
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        response
     }
 
     /// The code.
@@ -123,11 +147,11 @@ impl ResponseError for Failure {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Some(methods) = &self.0.allow {
-            headers.insert(ALLOW, methods.clone());
-        }
         if self.0.said.code.status() == 503 {
             headers.insert(RETRY_AFTER, TRY_AGAIN_SECONDS.into());
+        }
+        for (name, value) in &self.0.fields {
+            headers.insert(name.clone(), value.clone());
         }
         headers.insert(CONTENT_TYPE, PROBLEM_JSON);
         response.extensions_mut().insert(self.0.said.clone());
@@ -153,7 +177,7 @@ pub(crate) fn render<B>(
     said: Said,
     request_id: &RequestId,
 ) -> HttpResponse<BoxBody> {
-    let Said { code, detail, errors, kept } = said;
+    let Said { code, detail, errors, kept, is_page: _ } = said;
     let detail = detail.unwrap_or_else(|| code.title().to_owned());
     let mut problem = Problem { errors, event_id: kept, ..Problem::new(code, detail, request_id.clone()) };
     problem.kept = kept.map(|_| true);

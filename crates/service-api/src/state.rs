@@ -3,7 +3,7 @@
 
 use auth::bearer::BearerTokens;
 use auth::jwt::Verifier;
-use contract::internal::{AUDIT_LOG, SSO_ISSUER, WEBHOOK_INGEST};
+use contract::internal::{AUDIT_LOG, PLATFORM, SSO_ISSUER, WEBHOOK_INGEST};
 use contract::kyc::KycWords;
 use contract::money::Currency;
 use db::{Database, Options};
@@ -20,9 +20,6 @@ use crate::config::Config;
 use crate::error::StartError;
 use crate::jobs::idempotency_keys::Purge;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
-
-/// The name of the credential whose values `SERVICE_API_TOKEN` and its predecessor are.
-const PLATFORM: &str = "platform";
 
 /// What handlers share.
 pub(crate) struct State {

@@ -2,11 +2,18 @@
 
 use auth::keyring::KeyRing;
 use db::DatabaseUrl;
-use http_kit::config::{ConfigError, Environment};
+use http_kit::config::{ConfigError, Environment, Mode};
 use http_kit::server::Listen;
+use serde::Deserialize;
+use url::Url;
+
+use crate::domain::staff::UnknownStaff;
 
 /// Where it listens unless told otherwise.
 const ADDRESS: &str = "127.0.0.1:8084";
+
+/// Where the platform is taken to be in development.
+const PLATFORM: &str = "http://127.0.0.1:9090";
 
 /// What sso-issuer needs to know.
 #[derive(Debug, Clone)]
@@ -21,6 +28,10 @@ pub struct Config {
     pub staff: KeyRing,
     /// What signs SSO tokens.
     pub sso: KeyRing,
+    /// What is done about valid staff JWTs of people whom the staff table does not know.
+    pub unknown_staff: UnknownStaff,
+    /// Where impersonation links lead; without a slash at the end.
+    pub platform_url: String,
     /// Where clients are looked up.
     pub service_api_url: String,
     /// Where audit entries are shipped to.
@@ -43,8 +54,43 @@ impl Config {
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             staff: environment.required_key_ring("JWT_SECRET")?,
             sso: environment.required_key_ring("SSO_SECRET")?,
+            unknown_staff: unknown_staff(environment)?,
+            platform_url: platform_url(environment)?,
             service_api_url: environment.required("SERVICE_API_URL")?,
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
         })
     }
+}
+
+#[derive(Deserialize)]
+struct Unknown {
+    staff_jwt_unknown: Option<UnknownStaff>,
+}
+
+/// `STAFF_JWT_UNKNOWN`: `accept` (the default in development) or `refuse` (in production).
+fn unknown_staff(environment: &Environment) -> Result<UnknownStaff, ConfigError> {
+    let Unknown { staff_jwt_unknown } = environment.load("")?;
+    Ok(match (staff_jwt_unknown, environment.mode()?) {
+        (Some(given), _) => given,
+        (None, Mode::Development) => UnknownStaff::Accept,
+        (None, Mode::Production) => UnknownStaff::Refuse,
+    })
+}
+
+/// `TRADING_PLATFORM_URL`, which production must be told. One slash at the end is dropped; what links are built on must not be
+/// rewritten otherwise.
+fn platform_url(environment: &Environment) -> Result<String, ConfigError> {
+    const NAME: &str = "TRADING_PLATFORM_URL";
+    let given = match environment.mode()? {
+        Mode::Production => environment.required(NAME)?,
+        Mode::Development => environment.text(NAME)?.unwrap_or_else(|| PLATFORM.to_owned()),
+    };
+    let invalid = || ConfigError::invalid(NAME, "an http or https URL without a query or a password");
+    let url = Url::parse(&given).map_err(|_| invalid())?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+    if !plain || !url.username().is_empty() || url.password().is_some() || given.contains(char::is_whitespace)
+    {
+        return Err(invalid());
+    }
+    Ok(given.strip_suffix('/').unwrap_or(&given).to_owned())
 }

@@ -4,13 +4,19 @@
 //! entry and its hash are durable; the token itself is stored nowhere.
 
 mod config;
+mod db;
+mod domain;
 mod error;
+mod handlers;
+mod jobs;
 pub mod routes;
 mod state;
 
 use http_kit::service::Running;
 
 pub use config::Config;
+pub use db::register;
+pub use domain::staff::UnknownStaff;
 pub use error::StartError;
 pub use http_kit::kit::Seams;
 

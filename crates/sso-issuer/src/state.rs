@@ -1,33 +1,83 @@
-//! How the service is put together from its settings.
+//! What handlers and jobs share, and how the service is put together from its settings.
 
-use auth::jwt::Verifier;
-use contract::internal::AUDIT_LOG;
+use std::sync::Arc;
+
+use auth::jwt::{Signer, Verifier};
+use contract::internal::{AUDIT_LOG, SERVICE_API};
 use db::{Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
+use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
 use http_kit::service::Service;
+use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
+use tokio::sync::Notify;
 
 use crate::config::Config;
+use crate::db::logins;
+use crate::domain::passwords::Passwords;
+use crate::domain::staff::UnknownStaff;
 use crate::error::StartError;
-use crate::{MIGRATIONS, NAME, SCHEMA, routes};
+use crate::{MIGRATIONS, NAME, SCHEMA, jobs, routes};
+
+/// What handlers and jobs share.
+pub(crate) struct State {
+    /// Where staff, log-ins and impersonations are.
+    pub(crate) database: Database,
+    /// The threads that hash passwords.
+    pub(crate) passwords: Passwords,
+    /// Signs staff JWTs.
+    pub(crate) staff_signer: Signer,
+    /// Signs impersonation tokens.
+    pub(crate) sso_signer: Signer,
+    /// What a JWT of somebody unknown is worth.
+    pub(crate) unknown_staff: UnknownStaff,
+    /// Where impersonation links lead; without a slash at the end.
+    pub(crate) platform_url: String,
+    /// Knows clients.
+    pub(crate) service_api: InternalClient,
+    /// Pages' ends.
+    pub(crate) cursors: Cursors,
+    /// Told after commits that hold audit entries.
+    pub(crate) outbox: Wake,
+    /// Told after commits that hold impersonations.
+    pub(crate) activities: Notify,
+    /// Time and chance.
+    pub(crate) seams: Seams,
+}
 
 /// Puts the service together: what it shares, its routes, its jobs. Nothing is listened on and nothing connected to yet.
 pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
-    let Seams { clock, random } = seams;
+    let Seams { clock, random } = seams.clone();
     let database = Database::open(config.database, SCHEMA, &Options::default())?;
-    let tokens = InternalTokens::new(NAME, AUDIT_LOG, config.internal.clone(), clock.clone());
-    let audit_log = InternalClient::new("AUDIT_LOG_URL", &config.audit_log_url, tokens)?;
+    let client = |setting, url: &str, audience| {
+        let tokens = InternalTokens::new(NAME, audience, config.internal.clone(), clock.clone());
+        InternalClient::new(setting, url, tokens)
+    };
+    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "sso-issuer.outbox", &wake)?.recorder();
-    let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake);
+    let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    let state = Arc::new(State {
+        database: database.clone(),
+        passwords: Passwords::new(),
+        staff_signer: Signer::new(config.staff.clone()),
+        sso_signer: Signer::with_key_id(config.sso),
+        unknown_staff: config.unknown_staff,
+        platform_url: config.platform_url,
+        service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
+        cursors: Cursors::new(config.internal.clone(), "crm-bridge sso-issuer impersonations"),
+        outbox: wake,
+        activities: Notify::new(),
+        seams,
+    });
     let kit = Kit {
         service: NAME,
         credentials: Credentials {
             service: None,
-            staff: Some(Verifier::new(config.staff)),
+            staff: Some(gate(Verifier::new(config.staff), &database, config.unknown_staff)),
             internal: Some(config.internal),
         },
         recorder,
@@ -36,6 +86,19 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         clock,
         random,
     };
-    Ok(Service::new(kit, &routes::table())
+    let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
+    let sweeping = Arc::clone(&state);
+    Ok(service
+        .with_job("activities", |shutdown| jobs::activities::run(state, shutdown))
+        .with_job("login_failures", |shutdown| jobs::login_failures::run(sweeping, shutdown))
         .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
+}
+
+/// This service asks nobody but its own database who may be here.
+fn gate(verifier: Verifier, database: &Database, unknown: UnknownStaff) -> StaffGate {
+    let database = database.clone();
+    StaffGate::new(verifier, move |_, asked| {
+        let database = database.clone();
+        async move { logins::check(&database, asked, unknown).await }
+    })
 }

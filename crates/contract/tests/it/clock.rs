@@ -56,6 +56,9 @@ fn a_manual_clock_goes_only_when_turned() {
     let shared = clock.clone();
     hands.advance(Duration::from_millis(1500));
     assert_eq!(shared.now().since(start), Duration::from_millis(1500));
+    let ran = clock.uptime();
+    hands.advance(Duration::from_secs(60));
+    assert_eq!(shared.uptime() - ran, Duration::from_secs(60));
     hands.set(start);
     assert_eq!(clock.now(), start);
     assert_eq!(start.since(start.plus(Duration::from_secs(1))), Duration::ZERO);
@@ -63,7 +66,10 @@ fn a_manual_clock_goes_only_when_turned() {
 
 #[test]
 fn the_system_clock_does_not_stand_in_the_past() {
-    assert!(Clock::system().now() > time("2025-01-01T00:00:00Z"));
+    let clock = Clock::system();
+    assert!(clock.now() > time("2025-01-01T00:00:00Z"));
+    let ran = clock.uptime();
+    assert!(Clock::system().uptime() >= ran, "all of a process run together");
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use crate::settings;
 
 /// Prints it.
 pub(crate) fn print(services: &Services, environment: &Environment, data: &Path, made: &[&str]) {
-    let url = services.url().replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+    let url = services.url();
     let file = settings::secrets_path(data);
     let secrets = file.display();
     let load = if file.exists() {

@@ -15,6 +15,8 @@ use http_kit::server::stop_signal;
 use crate::commands::{Ended, complain, in_words};
 use crate::{secrets_file, settings};
 
+pub(crate) use services::Services;
+
 /// Runs until the operating system asks the process to stop.
 pub(crate) fn run(data: &Path) -> Ended {
     make_folder(data)?;
@@ -26,18 +28,33 @@ pub(crate) fn run(data: &Path) -> Ended {
 
 #[tokio::main(worker_threads = 2)]
 async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
+    let running = start(environment, data).await?;
+    greeting::print(&running, environment, data, made);
+    until_asked(&running).await?;
+    stop(running).await
+}
+
+/// Migrates, and starts all services. Must be called inside a tokio runtime.
+pub(crate) async fn start(environment: &Environment, data: &Path) -> Result<Services, String> {
     let databases = databases::of(environment, data).map_err(in_words)?;
     let configs = services::Configs::read(environment, &databases)?;
     for schema in &databases {
         schema.migrations.run(&schema.database).await.map_err(|error| schema.failure(error))?;
     }
-    let running = configs.start()?;
-    greeting::print(&running, environment, data, made);
+    configs.start()
+}
+
+/// Completes when the operating system asks the process to stop, and when one of the services has ended.
+pub(crate) async fn until_asked(running: &Services) -> Result<(), String> {
     tokio::select! {
-        signal = stop_signal() => signal.map_err(in_words)?,
+        signal = stop_signal() => signal.map_err(in_words),
         // One part that broke off must not leave the others acknowledging what it should go on with.
-        () = running.one_ended() => {}
+        () = running.one_ended() => Ok(()),
     }
+}
+
+/// Drains and stops all services.
+pub(crate) async fn stop(running: Services) -> Ended {
     tracing::info!("stopping");
     // It was up, so this is no failure to start: exit code 1.
     Ok(running.stop().await.inspect_err(|message| complain(format_args!("crm-bridge: {message}"))).is_ok())

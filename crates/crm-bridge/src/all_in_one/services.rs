@@ -31,7 +31,8 @@ struct Part {
 impl Services {
     fn of(gateway: Running, behind: [Running; 5]) -> Self {
         let ended = Arc::new(Notify::new());
-        let url = gateway.url();
+        // All interfaces is where it listens; loopback is where it is called.
+        let url = gateway.url().replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
         let parts = std::iter::once(gateway).chain(behind).map(|running| {
             let (stop, stopping) = Shutdown::channel();
             let ended = Arc::clone(&ended);

@@ -48,7 +48,7 @@ async fn list(api: &Api, arguments: &ListArgs) -> Ended {
         return Ok(true);
     }
     let page: EventPage = understood(body)?;
-    say(table(&page.events));
+    say(table(&page.events).trim_fmt());
     if let Some(cursor) = page.next_cursor {
         complain(format_args!("There are more: --cursor {cursor}"));
     }
@@ -114,7 +114,7 @@ fn tell(event: &EventDetails) {
         let told = format!("{} {}: {}", error.pointer, error.code, error.detail);
         table.add_row([name.to_owned(), plain(&told)]);
     }
-    say(table);
+    say(table.trim_fmt());
     let exact = if event.body_is_exact { "" } else { " (not UTF-8; what could not be read is U+FFFD)" };
     say(format_args!("\nbody{exact}:\n{}", plain_lines(&event.body)));
 }
@@ -133,7 +133,9 @@ async fn replay_named(api: &Api, arguments: &ReplayArgs) -> Ended {
             Ok(body) => {
                 let told: Replayed = understood(body.clone())?;
                 done &= is_done(told.outcome);
-                format!("{id} {}, now {}", told.outcome.as_str(), told.state.as_str())
+                let why = told.errors.iter().map(|error| format!("; {} {}", error.pointer, error.code));
+                let why = why.collect::<String>();
+                format!("{id} {}, now {}{why}", told.outcome.as_str(), told.state.as_str())
             }
             Err(problem) => {
                 done = false;

@@ -1,7 +1,9 @@
 //! The operator's commands: each reads its settings, does one thing and prints it. Standard output belongs to what was asked for;
 //! everything else goes to standard error. Exit codes: 0 done, 1 the answer is no, 2 it could not be done.
 
+mod demo;
 mod events;
+mod health;
 mod migrate;
 mod secrets;
 mod staff;
@@ -22,10 +24,12 @@ pub(crate) type Ended = Result<bool, String>;
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         None | Some(Command::Run) => all_in_one::run(&cli.data_dir),
+        Some(Command::Demo(arguments)) => demo::run(&cli.data_dir, &arguments),
         Some(Command::Webhook(command)) => webhook::run(&cli.data_dir, command),
         Some(Command::Events(command)) => events::run(&cli.data_dir, command),
         Some(Command::Secrets(command)) => secrets::run(&cli.data_dir, command),
         Some(Command::Migrate(arguments)) => migrate::run(&cli.data_dir, &arguments),
+        Some(Command::Health(arguments)) => health::run(&arguments),
         Some(Command::Staff(command)) => staff::run(&cli.data_dir, command),
     };
     match ended {

@@ -31,16 +31,46 @@ pub(crate) async fn pass_request_on(
     body: web::Payload,
     state: web::Data<State>,
 ) -> Result<HttpResponse<Answer>, Failure> {
-    let upstream = state.upstream(door.behind);
     refuse(&request)?;
+    let told = state.limits.admit(door.policy, &caller, &request)?;
+    match exchange(door, &caller, &request, body, &state).await {
+        Ok(mut answer) => {
+            if let Some(told) = told {
+                told.in_answer(answer.headers_mut());
+            }
+            Ok(answer)
+        }
+        Err(failure) => Err(match told {
+            Some(told) => told.in_failure(failure),
+            None => failure,
+        }),
+    }
+}
+
+/// The request goes to its service, and what comes back is what the client gets.
+async fn exchange(
+    door: &Door,
+    caller: &Caller<Anyone>,
+    request: &HttpRequest,
+    body: web::Payload,
+    state: &State,
+) -> Result<HttpResponse<Answer>, Failure> {
+    let upstream = state.upstream(door.behind);
     let framing = headers::framing(request.headers());
     let taking = RequestBody::take_in(body.into_inner(), framing, TAKEN_IN, state.timeouts.body);
-    let onward = onward(&caller, &request, taking.await.map_err(Error::from)?, framing, upstream)?;
+    let onward = onward(caller, request, taking.await.map_err(Error::from)?, framing, upstream)?;
     // In a task of its own: a client that hangs up has still asked, and the service's trail is to say so.
     let sending = spawn(send(Arc::clone(upstream), state.timeouts, onward));
     let response = sending.await.map_err(Error::from)?.map_err(Error::from)?;
     caller.audit().recorded();
-    Ok(back(&request, response))
+    if response.status() == http::StatusCode::UNAUTHORIZED
+        && let Some(failure) = state.limits.fail(caller.address())
+    {
+        // A flood of failures is not to cost the services a connection each.
+        response.into_body().skip(state.timeouts.body).await;
+        return Err(failure);
+    }
+    Ok(back(request, response))
 }
 
 async fn send(

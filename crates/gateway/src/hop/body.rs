@@ -2,6 +2,7 @@
 //! next is asked for when the other side has taken it, so a slow reader slows the writer down.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -160,6 +161,22 @@ impl ResponseBody {
     /// How many bytes will come, if the service said so.
     pub(crate) fn length(&self) -> Option<u64> {
         self.incoming.size_hint().exact()
+    }
+
+    /// Reads it to its end for nobody, so that the connection serves on; if that takes longer than `limit`, the connection goes.
+    pub(crate) async fn skip(mut self, limit: Duration) {
+        let end = async {
+            loop {
+                match poll_fn(|context| Pin::new(&mut self.incoming).poll_frame(context)).await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => return false,
+                    None => return true,
+                }
+            }
+        };
+        if timeout(limit, end).await == Ok(true) {
+            self.done();
+        }
     }
 
     fn done(&mut self) {

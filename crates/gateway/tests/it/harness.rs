@@ -19,6 +19,9 @@ use tokio::time::timeout;
 /// An obvious placeholder.
 const INTERNAL_SECRET: &str = "test-internal-secret-test-internal-secret-test-internal-00000005";
 
+/// What platforms show.
+pub(crate) const SERVICE_API_TOKEN: &str = "test-service-token-test-service-token-test-service-token-000002";
+
 /// How long anything may take. A wait ends as soon as its condition holds; this only bounds failures.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,10 +51,23 @@ pub(crate) fn before_with(
     audit_log: SocketAddr,
     change: impl FnOnce(&mut Config),
 ) -> Gateway {
+    before_at(Clock::system(), service, audit_log, change)
+}
+
+/// The same by a clock of the test's.
+pub(crate) fn before_at(
+    clock: Clock,
+    service: SocketAddr,
+    audit_log: SocketAddr,
+    change: impl FnOnce(&mut Config),
+) -> Gateway {
     let url = format!("http://{service}");
     let mut config = Config {
         listen: Listen::on("127.0.0.1:0"),
         internal: ring(),
+        service_token: test_kit::credentials::ring(SERVICE_API_TOKEN),
+        service_api_rate_limit: 100,
+        failed_auth_rate_limit: 60,
         webhook_ingest_url: url.clone(),
         service_api_url: url.clone(),
         sso_issuer_url: url.clone(),
@@ -61,9 +77,7 @@ pub(crate) fn before_with(
         timeouts: Timeouts { first_byte: 10 * PATIENCE, idle: 10 * PATIENCE, ..Timeouts::default() },
     };
     change(&mut config);
-    Gateway(
-        gateway::start(config, Seams { clock: Clock::system(), random: Random::seeded(7) }).expect("started"),
-    )
+    Gateway(gateway::start(config, Seams { clock, random: Random::seeded(7) }).expect("started"))
 }
 
 /// A running gateway.
@@ -278,6 +292,13 @@ impl Seen {
 
 /// A service that answers every request alike, on as many connections as it is asked to.
 pub(crate) async fn answering(answer: &'static str) -> (SocketAddr, Seen) {
+    answering_by(move |_| answer)
+}
+
+/// A service that answers each request as the test says.
+pub(crate) fn answering_by(
+    answer: impl Fn(&Message) -> &'static str + Copy + Send + 'static,
+) -> (SocketAddr, Seen) {
     let service = Service::new();
     let address = service.address;
     let (sender, seen) = mpsc::unbounded_channel();
@@ -287,6 +308,7 @@ pub(crate) async fn answering(answer: &'static str) -> (SocketAddr, Seen) {
             let (mut peer, sender) = (service.accept_at_leisure().await, Arc::clone(&sender));
             tokio::spawn(async move {
                 while let Some(request) = peer.message().await {
+                    let answer = answer(&request);
                     // The test may be over.
                     sender.send(request).unwrap_or_default();
                     if peer.0.get_mut().write_all(answer.as_bytes()).await.is_err() {

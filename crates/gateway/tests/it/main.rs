@@ -5,11 +5,15 @@ mod bodies;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod doors;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod headers;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod load;
 #[cfg(test)]

@@ -4,17 +4,18 @@ use std::net::SocketAddr;
 
 use contract::clock::Clock;
 use contract::internal::AppendEntries;
+use http_kit::routes::Audit;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::harness::{Gateway, Peer, Service, answering, before_with, nowhere, ring, soon};
 
 /// The entries that come to an audit-log at this address.
-struct Entries(mpsc::UnboundedReceiver<Value>);
+pub(crate) struct Entries(mpsc::UnboundedReceiver<Value>);
 
 impl Entries {
     /// An audit-log that takes what it gets.
-    async fn at(address: SocketAddr) -> Self {
+    pub(crate) async fn at(address: SocketAddr) -> Self {
         let service = Service::on(address);
         let (sender, entries) = mpsc::unbounded_channel();
         tokio::spawn(async move {
@@ -27,7 +28,7 @@ impl Entries {
     }
 
     /// The next entry's payload.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         soon("an entry", self.0.recv()).await.expect("an entry")
     }
 }
@@ -51,7 +52,7 @@ async fn take(mut peer: Peer, sender: mpsc::UnboundedSender<Value>) {
     }
 }
 
-fn text<'a>(entry: &'a Value, member: &str) -> &'a str {
+pub(crate) fn text<'a>(entry: &'a Value, member: &str) -> &'a str {
     entry[member].as_str().unwrap_or_default()
 }
 
@@ -84,6 +85,35 @@ async fn every_refusal_of_the_gateway_comes_to_the_trail() {
         assert_eq!((entry["count"].as_u64(), text(&entry["actor"], "kind")), (Some(1), "anonymous"));
         assert!(entry["address"]["sha256"].is_string(), "the address is sealed: {entry}");
         assert!(!entry.to_string().contains("ann@"), "{entry}");
+    }
+}
+
+/// Each door keeps what it could not pass on, under its own name.
+#[tokio::test]
+async fn every_door_keeps_what_it_could_not_pass_on() {
+    let audit_log = nowhere();
+    let mut entries = Entries::at(audit_log).await;
+    let away = nowhere();
+    let gateway = before_with(away, audit_log, |_| {});
+    for route in &gateway::routes::table() {
+        let Audit::Action { category, action } = route.audit() else { panic!("{route:?} is quiet") };
+        // Audit-log is where the entries go, so its own door is the one that is never closed here.
+        if category.to_string() == "audit" && route.path().starts_with("/api/") {
+            continue;
+        }
+        let method = route.method().map_or("GET", |method| method.as_str());
+        let path = route.path().replace("{rest:.*}", "example").replace("{id}", "example");
+        let answer = gateway.exchange(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        assert_eq!((answer.status(), answer.problem().as_str()), (503, "unavailable"), "{route:?}");
+        let entry = entries.next().await;
+        let said = ["reason", "outcome", "action", "route", "category", "requestId"]
+            .map(|member| text(&entry, member));
+        let id = answer.field("x-request-id").expect("an id");
+        assert_eq!(
+            said,
+            ["unavailable", "failed", action, route.path(), &category.to_string(), id],
+            "{entry}"
+        );
     }
 }
 

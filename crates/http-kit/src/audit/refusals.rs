@@ -1,4 +1,4 @@
-//! Refusals of unknown callers, counted: the first of each address, route and reason in a second is kept in full, the rest as a
+//! Refusals of unknown callers, counted: the first of each actor, address, route and reason in a second is kept in full, the rest as a
 //! number. So a flood costs the trail little, and the counts still add up. What waits here is lost by a kill; nothing else is.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use auth::random::Random;
-use contract::audit::{Entry, Sealed, Text};
+use contract::audit::{Actor, Entry, Sealed, Text};
 use contract::clock::Clock;
 use contract::ids::EntryId;
 
@@ -16,7 +16,7 @@ use crate::problem::chain;
 /// How often what waits is handed to the recorder.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
-/// How many addresses, routes and reasons are told apart; further ones are counted without their address.
+/// How many actors, addresses, routes and reasons are told apart; further ones are counted without their address.
 const MOST_KEYS: usize = 10_000;
 
 /// How many entries may wait for a recorder that fails; further refusals are only counted.
@@ -27,6 +27,7 @@ const BATCH: usize = 500;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
+    actor: Actor,
     address: Option<Text>,
     route: Option<String>,
     reason: Option<String>,
@@ -66,8 +67,12 @@ impl Refusals {
         let second = entry.time.as_seconds();
         let state = &mut *self.lock();
         let room = state.whole.len() + state.waiting.len() < MOST_WAITING;
-        let mut key =
-            Key { address: entry.address.clone(), route: entry.route.clone(), reason: entry.reason.clone() };
+        let mut key = Key {
+            actor: entry.actor.clone(),
+            address: entry.address.clone(),
+            route: entry.route.clone(),
+            reason: entry.reason.clone(),
+        };
         let folded = !state.slots.contains_key(&key) && state.slots.len() >= MOST_KEYS;
         if folded {
             key.address = None;
@@ -141,7 +146,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-    use contract::audit::{Actor, Category, Outcome};
+    use contract::audit::{ActorKind, Category, Outcome};
     use contract::clock::Timestamp;
     use proptest::prelude::*;
 
@@ -213,6 +218,32 @@ mod tests {
         hands.advance(Duration::from_secs(1));
         refusals.flush(&random, &recorder).await;
         assert_eq!(refusals.lock().slots.len(), 0, "what is over is forgotten");
+    }
+
+    /// Counts of one reason at one address are not mixed up between those who caused them.
+    #[tokio::test]
+    async fn each_actor_is_counted_apart() {
+        let (clock, _hands) = Clock::manual(Timestamp::from_micros(0));
+        let counted = Arc::new(Mutex::new(HashMap::new()));
+        let kept = Arc::clone(&counted);
+        let recorder = Recorder::batches(move |entries| {
+            for sealed in entries {
+                let payload: serde_json::Value = serde_json::from_str(&sealed.payload).expect("JSON");
+                let count = payload["count"].as_u64().expect("a count");
+                *kept.lock().expect("whole").entry(payload["actor"]["kind"].to_string()).or_insert(0) +=
+                    count;
+            }
+            std::future::ready(Ok(()))
+        });
+        let refusals = Refusals::new(clock.clone());
+        let known = Actor { kind: ActorKind::Service, id: Some(Text::open("platform")) };
+        for number in 0..30 {
+            let actor = if number % 3 == 0 { known.clone() } else { Actor::anonymous() };
+            refusals.note(Entry { actor, ..refusal(&clock, 1) }, false);
+        }
+        refusals.flush(&Random::seeded(1), &recorder).await;
+        let counted = counted.lock().expect("whole");
+        assert_eq!((counted[r#""service""#], counted[r#""anonymous""#]), (10, 20));
     }
 
     proptest! {

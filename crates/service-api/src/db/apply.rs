@@ -87,7 +87,6 @@ fn apply_together(
     seams: &Seams,
     request: &RequestId,
 ) -> DbResult<Vec<ApplyVerdict>> {
-    let now = seams.clock.now();
     let named: Vec<(&ApplyEvent, Result<Identity, Unfit>)> =
         events.iter().map(|event| (event, Identity::of(&event.source, &event.event))).collect();
     lock_names(conn, &named)?;
@@ -96,6 +95,8 @@ fn apply_together(
     let due = named.iter().filter(|(event, _)| !known.contains_key(&event.event_id));
     let due: Vec<Due<'_>> = due.filter_map(|(event, named)| Some((*event, named.as_ref().ok()?))).collect();
     let mut records = records::load(conn, &due)?;
+    // Looked at once the locks are ours: who had them before us did what it did before that.
+    let now = seams.clock.now();
 
     let mut verdicts = Vec::with_capacity(events.len());
     let mut written = Written::default();

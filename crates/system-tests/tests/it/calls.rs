@@ -65,6 +65,23 @@ impl Caller {
         }
     }
 
+    /// All entries of the trail that match, page by page.
+    pub(crate) async fn whole_trail(&self, query: &str) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("/api/audit/entries?limit=200&{query}{cursor}");
+            let answer = self.request(Method::GET, &path).bearer_auth(staff_token("auditor")).send().await;
+            let (status, mut page) = told(answer.expect("an answer")).await;
+            assert_eq!(status, 200, "{page}");
+            entries.append(page["entries"].as_array_mut().expect("entries"));
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return entries,
+            }
+        }
+    }
+
     /// Waits until the trail counts `count` occurrences that match.
     pub(crate) async fn on_trail(&self, query: &str, count: u64) {
         wait_for(&format!("{count} on the trail for {query}"), async || self.count(query).await == count)

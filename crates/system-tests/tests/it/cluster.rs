@@ -21,14 +21,20 @@ pub(crate) struct Cluster {
     data: TempDir,
     ports: BTreeMap<&'static str, u16>,
     running: BTreeMap<&'static str, Running>,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Cluster {
     /// Migrates, starts all, waits until all are ready.
     pub(crate) async fn start(database: TestDatabase) -> Self {
+        Self::start_with(database, Vec::new()).await
+    }
+
+    /// The same, with settings of every service besides those that it needs.
+    pub(crate) async fn start_with(database: TestDatabase, settings: Vec<(&'static str, String)>) -> Self {
         let ports = SERVICES.into_iter().map(|service| (service, free_port())).collect();
         let data = tempfile::tempdir().expect("a folder");
-        let mut cluster = Self { database, data, ports, running: BTreeMap::new() };
+        let mut cluster = Self { database, data, ports, running: BTreeMap::new(), settings };
         let mut migrate = command("crm-bridge");
         migrate.arg("--data-dir").arg(cluster.data.path()).arg("migrate");
         if cluster.database.backend() == Backend::Postgres {
@@ -88,13 +94,16 @@ impl Cluster {
         let mut command = command(service);
         command
             .envs(SECRETS)
+            // Tests ask more in a minute than platforms may.
+            .env("SERVICE_API_RATE_LIMIT", "0")
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{}", self.ports[service]))
             .env("DATABASE_URL", database)
             .env("WEBHOOK_INGEST_URL", self.url("webhook-ingest"))
             .env("SERVICE_API_URL", self.url("service-api"))
             .env("AUDIT_LOG_URL", self.url("audit-log"))
             .env("SSO_ISSUER_URL", self.url("sso-issuer"))
-            .env("DASHBOARD_URL", self.url("dashboard"));
+            .env("DASHBOARD_URL", self.url("dashboard"))
+            .envs(self.settings.iter().cloned());
         command
     }
 }

@@ -25,6 +25,29 @@ fn a_missing_secret_is_named() {
 }
 
 #[test]
+fn who_takes_the_service_token_must_have_it() {
+    for program in ["service-api", "gateway"] {
+        let mut command = command(program);
+        complete(&mut command).env_remove("SERVICE_API_TOKEN");
+        refused(&run(&mut command), "SERVICE_API_TOKEN is not set", "");
+    }
+}
+
+#[test]
+fn a_limit_that_is_no_number_within_bounds_is_named() {
+    let data = tempfile::tempdir().expect("a folder");
+    for setting in ["SERVICE_API_RATE_LIMIT", "FAILED_AUTH_RATE_LIMIT"] {
+        for value in ["many", "-1", "1.5", "100001", "99999999999"] {
+            let mut alone = command("gateway");
+            refused(&run(complete(&mut alone).env(setting, value)), setting, value);
+            let mut all = command("crm-bridge");
+            all.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").env(setting, value);
+            refused(&run(&mut all), setting, value);
+        }
+    }
+}
+
+#[test]
 fn a_bad_address_is_named() {
     for program in PROGRAMS {
         let mut command = command(program);

@@ -32,7 +32,7 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
 ];
 
 #[expect(clippy::disallowed_methods, reason = "no setting of ours, but where this test runs")]
-fn environment(name: &str) -> Option<OsString> {
+pub(crate) fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
@@ -136,15 +136,35 @@ pub(crate) struct AllInOne {
 }
 
 impl AllInOne {
-    /// Starts it on the database, with the tests' secrets, and waits until it is ready.
+    /// Starts it on the database, with the tests' secrets, and waits until it is ready. Tests ask more of it in a minute than
+    /// platforms may, so the service API has no limit here.
     pub(crate) async fn start(database: TestDatabase) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
         Self::start_in(database, data).await
     }
 
+    /// The same with the limits that it has by default.
+    pub(crate) async fn start_limited(database: TestDatabase) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        Self::launch(command("crm-bridge"), database, data).await
+    }
+
     /// The same on a data folder that an earlier one left.
     pub(crate) async fn start_in(database: TestDatabase, data: TempDir) -> Self {
+        Self::start_with(database, data, &[]).await
+    }
+
+    /// The same with further settings.
+    pub(crate) async fn start_with(database: TestDatabase, data: TempDir, settings: &[(&str, &str)]) -> Self {
         let mut command = command("crm-bridge");
+        command
+            .env("SERVICE_API_RATE_LIMIT", "0")
+            .env("FAILED_AUTH_RATE_LIMIT", "0")
+            .envs(settings.iter().copied());
+        Self::launch(command, database, data).await
+    }
+
+    async fn launch(mut command: Command, database: TestDatabase, data: TempDir) -> Self {
         command.arg("--data-dir").arg(data.path()).env("LISTEN_ADDRESS", "127.0.0.1:0").envs(SECRETS);
         if database.backend() == Backend::Postgres {
             command.env("DATABASE_URL", database.url_text("whole"));

@@ -15,12 +15,26 @@ mod commands;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod jsonwebtoken;
+#[cfg(test)]
+mod leaks;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod surface;
 #[cfg(test)]
 mod walk;

@@ -121,9 +121,11 @@ async fn no_action_without_an_entry() {
         let trail = Caller::of(cluster.url("gateway"));
         for (service, table) in tables() {
             for route in table.iter().filter(|route| matches!(route.audit(), Audit::Action { .. })) {
-                // What passes the gateway is the service's to record; an escape that is none gets no further.
+                // What passes the gateway is the service's to record; an escape that is none gets no further. A door without room for
+                // one refuses nothing by itself: what it says of a service that is away is in the gateway's own tests.
                 let path = match route.access() {
-                    Access::Public => route.path().replace("{rest:.*}", "%zz"),
+                    Access::Public if !route.path().contains('{') => continue,
+                    Access::Public => route.path().replace("{rest:.*}", "%zz").replace("{id}", "%zz"),
                     _ => example(route),
                 };
                 let mut request = trail.request(method(route), &path).body("{}");

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use contract::clock::Timestamp;
 use contract::ids::EventId;
-use contract::inbox::{EventDetails, EventState, EventSummary, HeldBecause};
+use contract::inbox::{EventDetails, EventSummary, HeldBecause, REPLAYABLE};
+use contract::resources::EventState;
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::dsl::sql;
@@ -210,6 +211,6 @@ fn stands(state: EventState) -> SqlLiteral<Bool> {
 }
 
 fn stand_for_replay() -> SqlLiteral<Bool> {
-    let states = EventState::REPLAYABLE.map(|state| format!("state = '{}'", state.as_str()));
+    let states = REPLAYABLE.map(|state| format!("state = '{}'", state.as_str()));
     sql::<Bool>(&format!("({})", states.join(" or ")))
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use auth::random::Random;
 use contract::clock::Timestamp;
-use contract::inbox::EventState;
 use contract::internal::{ApplyResult, ApplyVerdict};
+use contract::resources::EventState;
 use http_kit::backoff::Backoff;
 
 /// Between attempts to apply one event that failed by itself.

@@ -2,8 +2,9 @@
 //! its id or its body already did under another id is not done again, unless staff say so with open eyes.
 
 use contract::ids::EventId;
-use contract::inbox::{EventState, ReplayOutcome};
+use contract::inbox::ReplayOutcome;
 use contract::problems::FieldError;
+use contract::resources::EventState;
 
 /// What became of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //! more, than was asked for, so what we do not know is refused.
 
 use contract::clock::Timestamp;
-use contract::inbox::EventState;
+use contract::inbox::REPLAYABLE;
 use contract::json::pointer_token;
 use contract::problems::FieldError;
+use contract::resources::EventState;
 
 use super::reading::EARLIEST;
 
@@ -98,7 +99,7 @@ impl Filter {
             let taken = filter.take(name, value);
             errors.extend(taken.err().map(|wrong| error("/filter", name, wrong)));
         }
-        if filter.state.is_some_and(|state| !EventState::REPLAYABLE.contains(&state)) {
+        if filter.state.is_some_and(|state| !REPLAYABLE.contains(&state)) {
             let detail = "held, unrecognized, dead_lettered or conflict: of others nothing is replayed";
             errors.push(error("/filter", "state", ("not_replayable", detail)));
         }
@@ -215,7 +216,7 @@ mod tests {
             let members = std::collections::BTreeMap::from([("state".to_owned(), state.to_owned())]);
             Filter::of_members(&members).map_err(|errors| errors[0].code.clone())
         };
-        for state in EventState::REPLAYABLE {
+        for state in REPLAYABLE {
             assert_eq!(of(state.as_str()).map(|filter| filter.state), Ok(Some(state)));
         }
         for state in [EventState::Pending, EventState::Applied, EventState::Superseded] {

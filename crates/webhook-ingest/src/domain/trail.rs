@@ -4,8 +4,8 @@
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value};
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
-use contract::inbox::EventState;
 use contract::problems::Code;
+use contract::resources::EventState;
 
 use super::delivery::{Delivery, Settled, Verdict};
 use super::fate::Fate;

@@ -1,15 +1,17 @@
-//! `POST /internal/events/await`: lets service-api wait for a client instead of denying that there is one.
+//! What service-api asks for: to wait for a client instead of denying that there is one, and what became of an event.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Json};
-use contract::internal::{AwaitClient, AwaitedClient};
+use contract::inbox::EventDetails;
+use contract::internal::{AwaitClient, AwaitedClient, ReadEvent};
+use contract::resources::EventStatus;
 use http_kit::caller::{Caller, Internal};
 use http_kit::problem::Failure;
 use tokio::time::{Instant, sleep_until};
 
-use crate::db::inbox;
+use crate::db::{inbox, listing};
 use crate::domain::lanes::email_column;
 use crate::error::Error;
 use crate::state::State;
@@ -20,7 +22,7 @@ const LONGEST: Duration = Duration::from_millis(2_000);
 /// How often the inbox is looked at while waiting: another replica may have the client's lane.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Waits until no acknowledged, unapplied event names the e-mail, or the time is up.
+/// `POST /internal/events/await`: waits until no acknowledged, unapplied event names the e-mail, or the time is up.
 pub(crate) async fn await_client(
     _: Caller<Internal>,
     state: Data<Arc<State>>,
@@ -42,4 +44,26 @@ pub(crate) async fn await_client(
             () = sleep_until((Instant::now() + LOOK).min(deadline)) => {}
         }
     }
+}
+
+/// `POST /internal/events/read`: what became of an event, as its sender may know it.
+pub(crate) async fn read_event_status(
+    _: Caller<Internal>,
+    state: Data<Arc<State>>,
+    asked: Json<ReadEvent>,
+) -> Result<Json<EventStatus>, Failure> {
+    let id = asked.event_id;
+    let found = state.database.read(move |conn| listing::find(conn, id)).await.map_err(Error::Database)?;
+    let EventDetails { summary, warnings, .. } = found.ok_or(Error::NoEvent)?;
+    Ok(Json(EventStatus {
+        event_id: summary.event_id,
+        source: summary.source,
+        event_type: summary.event_type,
+        status: summary.state,
+        reason: summary.reason,
+        warnings,
+        received_at: summary.received_at,
+        resolved_at: summary.resolved_at,
+        attempts: summary.attempts,
+    }))
 }

@@ -11,7 +11,8 @@ use test_kit::waiting::eventually;
 
 use crate::http::{get, post};
 use crate::support::{
-    Ingest, NOBODY, ServiceApi, config, each, event, registration, start, start_alone, start_with, states,
+    Ingest, NOBODY, ServiceApi, absent_id, config, each, event, registration, start, start_alone, start_with,
+    states,
 };
 
 const LIST: &str = "/api/webhooks/events";
@@ -161,8 +162,8 @@ async fn one_event_is_shown_whole_with_what_was_wrong_and_the_raw_body() {
         assert_eq!((&bytes["body"], &bytes["bodyIsExact"]), (&json!("\u{fffd}{}"), &json!(false)));
         assert_eq!(bytes["reason"], "invalid_json");
 
-        let unknown = "evt_01jb0000000070000000000000";
-        for id in [unknown, "evt_x", "replay"] {
+        let unknown = absent_id();
+        for id in [unknown.as_str(), "evt_x", "replay"] {
             let refusal = ingest.ask("admin", &format!("{LIST}/{id}")).await.refusal();
             let expected =
                 if id == "replay" { (405, "method_not_allowed") } else { (404, "event_not_found") };
@@ -218,6 +219,22 @@ async fn support_sees_events_and_only_an_admin_replays_them() {
             .filter(|entry| entry["action"] == "event.replay" && entry["outcome"] == "refused")
             .collect();
         assert_eq!(refused.len(), 6, "each refusal of a known caller has its own entry");
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nobody_can_say_what_staff_may_nothing_is_shown_and_nothing_replayed() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|batch| each(batch, |_| (ApplyResult::Refused, None)));
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let id = ingest.deliver(&registration("a", "c1")).await.text("eventId");
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["dead_lettered"]).await;
+        ingest.sso_issuer.reset().await;
+        assert_eq!(ingest.ask("admin", LIST).await.refusal(), (503, "unavailable".to_owned()));
+        assert_eq!(ingest.replay(&id, "").await.refusal(), (503, "unavailable".to_owned()));
+        assert_eq!(states(&ingest.inbox().await), ["dead_lettered"]);
         ingest.stop().await;
     }
 }

@@ -13,7 +13,7 @@ use webhook_ingest::Config;
 
 use crate::http::Answer;
 use crate::support::{
-    Ingest, Row, ServiceApi, all, config, each, event, registration, start, start_with, states,
+    Ingest, Row, ServiceApi, absent_id, all, config, each, event, registration, start, start_with, states,
 };
 
 const GREEN: &str = r#"{"clientId":"c1","email":"c1@example.com","kycStatus":"green"}"#;
@@ -135,7 +135,7 @@ async fn what_needs_no_replay_or_can_have_none_is_told_so() {
         assert_eq!(outcome(&ingest.replay(&unknown, "").await), is("unrecognized", "unrecognized"));
         assert_eq!(outcome(&ingest.replay(&old, "").await), is("already_applied", "superseded"));
         assert_eq!(outcome(&ingest.replay(&waiting, "").await), is("already_pending", "pending"));
-        let absent = ingest.replay("evt_01jb0000000070000000000000", "").await;
+        let absent = ingest.replay(&absent_id(), "").await;
         assert_eq!(absent.refusal(), (404, "event_not_found".to_owned()));
         for (body, refusal) in [
             ("{", (400, "invalid_json")),

@@ -10,6 +10,7 @@ use auth::random::Random;
 use auth::secret::Secret;
 use auth::standard_webhooks::StandardSecrets;
 use contract::clock::Clock;
+use contract::ids::EventId;
 use contract::internal::{ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdict, ApplyVerdicts};
 use contract::kyc::KycWords;
 use db::{Database, on_backend};
@@ -27,6 +28,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::http::{Answer, get, post};
 
+pub(crate) const JWT: &str = "jwt-secret-for-tests-only-000000000";
 pub(crate) const SECRET: &str = "webhook-secret-for-tests-only-0000";
 pub(crate) const PREVIOUS: &str = "webhook-secret-for-tests-only-old0";
 pub(crate) const ACME_SECRET: &str = "webhook-secret-for-tests-only-acme";
@@ -34,8 +36,6 @@ pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-000";
 /// Base64 of `standard-secret-for-tests-only00`.
 pub(crate) const STANDARD: &str = "whsec_c3RhbmRhcmQtc2VjcmV0LWZvci10ZXN0cy1vbmx5MDA=";
 pub(crate) const API_TOKEN: &str = "service-token-for-tests-only-0000";
-
-pub(crate) const JWT: &str = "jwt-secret-for-tests-only-00000000";
 
 /// An address that nobody listens on: port 9 of this machine.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:9";
@@ -45,7 +45,8 @@ pub(crate) struct Ingest {
     pub(crate) running: Running,
     pub(crate) database: Database,
     pub(crate) address: SocketAddr,
-    _sso_issuer: MockServer,
+    /// Knows nobody, and takes everybody at the word of their JWT.
+    pub(crate) sso_issuer: MockServer,
 }
 
 /// The keys of Standard Webhooks senders.
@@ -64,10 +65,10 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         database: on.url(SCHEMA),
         internal: ring(INTERNAL),
         secrets,
-        staff: ring(JWT),
         kyc_words: KycWords::built_in(),
         service_api_url: service_api.to_owned(),
         audit_log_url: NOBODY.to_owned(),
+        staff: ring(JWT),
         sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
     }
@@ -82,12 +83,17 @@ pub(crate) async fn start(on: &TestDatabase, config: Config) -> Ingest {
 pub(crate) async fn start_with(on: &TestDatabase, config: Config, clock: Clock) -> Ingest {
     let database = on.open(SCHEMA);
     MIGRATIONS.run(&database).await.expect("the migrations run");
+    start_unmigrated(database, config, clock).await
+}
+
+/// As [`start_with`], on a database as it is.
+pub(crate) async fn start_unmigrated(database: Database, config: Config, clock: Clock) -> Ingest {
     let sso_issuer = test_kit::staff::accepting().await;
     let config = Config { sso_issuer_url: sso_issuer.uri(), ..config };
     let running =
         webhook_ingest::start(config, Seams { clock, random: Random::system() }).expect("it starts");
     let address = running.address();
-    Ingest { running, database, address, _sso_issuer: sso_issuer }
+    Ingest { running, database, address, sso_issuer }
 }
 
 /// An instance with nobody to apply events.
@@ -96,16 +102,6 @@ pub(crate) async fn start_alone(on: &TestDatabase) -> Ingest {
 }
 
 impl Ingest {
-    /// One that was started without [`start`]: staff can't be asked after.
-    pub(crate) async fn of(running: Running, database: Database) -> Self {
-        Self {
-            address: running.address(),
-            running,
-            database,
-            _sso_issuer: test_kit::staff::accepting().await,
-        }
-    }
-
     /// Posts a body signed for `site`.
     pub(crate) async fn deliver(&self, body: &[u8]) -> Answer {
         let signature = sign(SECRET, body);
@@ -324,4 +320,9 @@ pub(crate) fn each(
 pub(crate) fn event(id: &str, event_type: &str, data: &str) -> Vec<u8> {
     format!(r#"{{"id":"{id}","event":"{event_type}","data":{data},"timestamp":"2025-10-13T19:00:00Z"}}"#)
         .into_bytes()
+}
+
+/// An id of ours that no event has.
+pub(crate) fn absent_id() -> String {
+    EventId::new(Clock::system().now(), Random::system().bytes()).to_string()
 }

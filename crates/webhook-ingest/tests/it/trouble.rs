@@ -6,11 +6,12 @@ use contract::clock::Clock;
 use test_kit::database::{Cluster, both, postgres, postgres_on};
 use test_kit::waiting::eventually;
 use tokio::task::JoinSet;
-use webhook_ingest::{MIGRATIONS, SCHEMA, Seams};
+use webhook_ingest::{MIGRATIONS, SCHEMA};
 
 use crate::http::{Answer, post, send};
 use crate::support::{
-    Ingest, NOBODY, SECRET, ServiceApi, config, registration, sign, start, start_alone, states,
+    Ingest, NOBODY, SECRET, ServiceApi, config, registration, sign, start, start_alone, start_unmigrated,
+    states,
 };
 
 async fn readiness(ingest: &Ingest) -> u16 {
@@ -113,10 +114,8 @@ async fn sessions_that_die_are_replaced() {
 async fn before_the_migrations_nothing_is_taken_and_after_them_all_works() {
     for on in both() {
         let service_api = ServiceApi::start().await;
-        let database = on.open(SCHEMA);
-        let seams = Seams { clock: Clock::system(), ..Seams::system() };
-        let running = webhook_ingest::start(config(&on, &service_api.url()), seams).expect("it starts");
-        let ingest = Ingest::of(running, database).await;
+        let settings = config(&on, &service_api.url());
+        let ingest = start_unmigrated(on.open(SCHEMA), settings, Clock::system()).await;
         assert_eq!(readiness(&ingest).await, 503);
         let body = registration("a", "c1");
         assert_eq!(ingest.deliver(&body).await.status, 503);

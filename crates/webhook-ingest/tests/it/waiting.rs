@@ -1,25 +1,31 @@
-//! `POST /internal/events/await`: nobody is told that a client does not exist while an acknowledged event names them.
+//! What service-api asks for: to wait, so that nobody is told that a client does not exist while an acknowledged event names them;
+//! and what became of an event.
 
 use std::time::Duration;
 
 use contract::clock::Clock;
 use contract::internal::ApplyResult;
 use http_kit::client::InternalTokens;
-use serde_json::json;
+use serde_json::{Value, json};
 use test_kit::credentials::ring;
 use test_kit::database::both;
 use test_kit::waiting::eventually;
 use wiremock::ResponseTemplate;
 
 use crate::http::{Answer, post};
-use crate::support::{INTERNAL, Ingest, ServiceApi, all, config, event, registration, start, states};
+use crate::support::{
+    INTERNAL, Ingest, ServiceApi, absent_id, all, config, event, registration, start, states,
+};
 
-async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
+async fn ask(ingest: &Ingest, path: &str, body: &Value) -> Answer {
     let token =
         InternalTokens::new("service-api", "webhook-ingest", ring(INTERNAL), Clock::system()).current();
-    let body = json!({ "emailKey": email, "waitMs": wait_ms }).to_string();
     let headers = [("x-crm-internal", token.as_str()), ("content-type", "application/json")];
-    post(ingest.address, "/internal/events/await", &headers, body.as_bytes()).await
+    post(ingest.address, path, &headers, body.to_string().as_bytes()).await
+}
+
+async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
+    ask(ingest, "/internal/events/await", &json!({ "emailKey": email, "waitMs": wait_ms })).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,17 +122,42 @@ async fn every_name_that_an_event_gives_its_client_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_became_of_an_event_is_told() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        service_api.behave(|batch| all(batch, ApplyResult::Conflict, Some("other_facts")));
+        let ingest = start(&on, config(&on, &service_api.url())).await;
+        let odd = r#"{"clientId":"c1","email":"c1@example.com","createdAt":"?"}"#;
+        let id = ingest.deliver(&event("a", "client.registered", odd)).await.text("eventId");
+        eventually(|| ingest.inbox(), |rows| states(rows) == ["conflict"]).await;
+        let read = async |id: &str| ask(&ingest, "/internal/events/read", &json!({ "eventId": id })).await;
+        let told = read(&id).await.json();
+        assert_eq!((&told["eventId"], &told["source"]), (&json!(id), &json!("site")));
+        assert_eq!((&told["status"], &told["reason"]), (&json!("conflict"), &json!("other_facts")));
+        assert_eq!(told["warnings"][0]["pointer"], "/data/createdAt");
+        assert!(told["resolvedAt"].is_string() && told["attempts"] == 0, "{told}");
+        let held = read(&ingest.deliver(b"{}").await.text("eventId")).await.json();
+        assert_eq!((&held["status"], &held["reason"]), (&json!("held"), &json!("invalid_event")));
+        assert_eq!((&held["eventType"], &held["resolvedAt"]), (&Value::Null, &Value::Null));
+        let absent = read(&absent_id()).await;
+        assert_eq!(absent.refusal(), (404, "event_not_found".to_owned()));
+        ingest.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_our_own_services_may_ask() {
     for on in both() {
         let ingest = crate::support::start_alone(&on).await;
-        let ask = async |headers: &[(&str, &str)]| {
-            post(ingest.address, "/internal/events/await", headers, b"{}").await.refusal()
-        };
-        assert_eq!(ask(&[]).await, (401, "credentials_missing".to_owned()));
-        assert_eq!(ask(&[("x-crm-internal", "x")]).await, (401, "credentials_invalid".to_owned()));
-        let elsewhere =
-            InternalTokens::new("service-api", "audit-log", ring(INTERNAL), Clock::system()).current();
-        assert_eq!(ask(&[("x-crm-internal", &elsewhere)]).await, (401, "credentials_invalid".to_owned()));
+        for path in ["/internal/events/await", "/internal/events/read"] {
+            let ask =
+                async |headers: &[(&str, &str)]| post(ingest.address, path, headers, b"{}").await.refusal();
+            assert_eq!(ask(&[]).await, (401, "credentials_missing".to_owned()));
+            assert_eq!(ask(&[("x-crm-internal", "x")]).await, (401, "credentials_invalid".to_owned()));
+            let elsewhere =
+                InternalTokens::new("service-api", "audit-log", ring(INTERNAL), Clock::system()).current();
+            assert_eq!(ask(&[("x-crm-internal", &elsewhere)]).await, (401, "credentials_invalid".to_owned()));
+        }
         ingest.stop().await;
     }
 }

@@ -1,3 +1,54 @@
+-- Who works here. Rows are disabled, never deleted: the trail and the impersonations name them.
+create table staff (
+    id                text        collate "C" not null primary key,
+    email             text        not null,
+    email_key         text        collate "C" not null unique,
+    name              text        not null,
+    role              text        collate "C" not null check (role in ('admin', 'compliance', 'support', 'auditor')),
+    status            text        collate "C" not null check (status in ('active', 'disabled')),
+    password_hash     text        collate "C" not null,
+    one_time_password boolean     not null,
+    -- JWTs of other parts of the CRM that are not younger than this are not taken.
+    sessions_ended_at timestamptz,
+    created_at        timestamptz not null,
+    updated_at        timestamptz not null
+);
+
+-- Log-ins. One that has `ended_at` is over, whatever its tokens say.
+create table sessions (
+    id           text        collate "C" not null primary key,
+    staff        text        collate "C" not null references staff (id),
+    created_at   timestamptz not null,
+    refreshed_at timestamptz not null,
+    ended_at     timestamptz
+);
+create index sessions_staff on sessions (staff);
+
+-- Failed log-ins of the last minutes, by a digest of the name that was tried, so that names nobody has count like others. `tried_at`
+-- lists the times of those that count, in microseconds since 1970, oldest first.
+create table login_failures (
+    key       text        collate "C" not null primary key,
+    tried_at  text        collate "C" not null,
+    latest_at timestamptz not null
+);
+create index login_failures_latest on login_failures (latest_at);
+
+-- Tokens that were made. The token itself is nowhere, only its SHA-256.
+create table impersonations (
+    id               text        collate "C" not null primary key,
+    client           text        collate "C" not null,
+    client_id        text        collate "C",
+    source           text        collate "C" not null,
+    staff_id         text        collate "C" not null,
+    staff_email      text        not null,
+    reason           text,
+    token_sha256     bytea       not null unique,
+    issued_at        timestamptz not null,
+    expires_at       timestamptz not null,
+    activity_sent_at timestamptz
+);
+create index impersonations_unsent on impersonations (id) where activity_sent_at is null;
+
 create table outbox (
     id bigserial primary key,
     entry_id text collate "C" not null unique,

@@ -1,7 +1,7 @@
 drop index inbox_standing;
 drop index inbox_pending_by_other_email;
 drop index inbox_failing_by_lane;
-drop index inbox_pending_by_lane;
+drop index inbox_fresh_by_lane;
 create index inbox_pending_by_lane on inbox (event_type, lane, intake) where state = 'pending';
 alter table inbox
     drop column replayed_at,

@@ -12,9 +12,9 @@ alter table inbox
     add column replays         integer not null default 0,
     add column replayed_at     timestamptz;
 
--- Every type has its effect now: the claim is the oldest due row of a lane. What failed by itself is claimed apart from the rest.
+-- Every type has its effect now: the claim is the oldest row of a lane, and what failed by itself is claimed apart from the rest.
 drop index inbox_pending_by_lane;
-create index inbox_pending_by_lane on inbox (lane, intake) where state = 'pending';
+create index inbox_fresh_by_lane on inbox (lane, intake) where state = 'pending' and attempts = 0;
 create index inbox_failing_by_lane on inbox (lane, next_attempt_at) where state = 'pending' and attempts > 0;
 create index inbox_pending_by_other_email on inbox (other_email_key) where state = 'pending' and other_email_key is not null;
 -- What staff look for: few among many. As alternatives, because that is the form both databases find a single state in.

@@ -37,8 +37,8 @@ from inbox;
 drop table inbox;
 alter table inbox_rebuilt rename to inbox;
 
--- Every type has its effect now: the claim is the oldest due row of a lane. What failed by itself is claimed apart from the rest.
-create index inbox_pending_by_lane on inbox (lane, intake) where state = 'pending';
+-- Every type has its effect now: the claim is the oldest row of a lane, and what failed by itself is claimed apart from the rest.
+create index inbox_fresh_by_lane on inbox (lane, intake) where state = 'pending' and attempts = 0;
 create index inbox_failing_by_lane on inbox (lane, next_attempt_at) where state = 'pending' and attempts > 0;
 create index inbox_pending_by_email on inbox (email_key) where state = 'pending';
 create index inbox_pending_by_other_email on inbox (other_email_key) where state = 'pending' and other_email_key is not null;

@@ -1,0 +1,88 @@
+//! Hands impersonations over to service-api, where they stand among the activities of their clients. At least once: service-api takes
+//! each token once, so two replicas that send the same one do no harm.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contract::ids::TokenId;
+use contract::internal::{
+    Impersonation as Sent, RECORD_IMPERSONATIONS, RecordImpersonations, RecordedImpersonations,
+};
+use db::DbError;
+use http_kit::backoff::Backoff;
+use http_kit::client::CallError;
+use http_kit::context::RequestContext;
+use http_kit::server::Shutdown;
+
+use crate::db::impersonations;
+use crate::domain::impersonation::Impersonation;
+use crate::state::State;
+
+/// How many go in one call.
+const AT_ONCE: i64 = 200;
+/// How long one call may take.
+const CALL: Duration = Duration::from_secs(10);
+/// How often it is looked what another replica may have left.
+const LOOK: Duration = Duration::from_secs(5);
+/// Between tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(30));
+
+/// Why a round did not come to its end.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Database(#[from] DbError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Works until told to stop. It may be stopped anywhere: what was not acknowledged is sent again.
+pub(crate) async fn run(state: Arc<State>, shutdown: Shutdown) {
+    let mut failures: u32 = 0;
+    while !shutdown.is_requested() {
+        let pause = match hand_over(&state).await {
+            Ok(()) => {
+                failures = 0;
+                LOOK
+            }
+            Err(error) => {
+                tracing::warn!(%error, "impersonations wait for service-api");
+                failures = failures.saturating_add(1);
+                BACKOFF.after(failures, &state.seams.random)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = state.activities.notified() => {}
+            () = shutdown.requested() => {}
+        }
+    }
+}
+
+/// Sends all that wait.
+async fn hand_over(state: &State) -> Result<(), Trouble> {
+    loop {
+        let waiting = state.database.read(|conn| impersonations::unsent(conn, AT_ONCE)).await?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<TokenId> = waiting.iter().map(|made| made.id).collect();
+        let batch = RecordImpersonations { activities: waiting.into_iter().map(sent).collect() };
+        let context = RequestContext::fresh(&state.seams.clock, &state.seams.random);
+        let called = state.service_api.post_json(&context, RECORD_IMPERSONATIONS, &batch, CALL);
+        let RecordedImpersonations { .. } = called.await?;
+        let now = state.seams.clock.now();
+        state.database.write(move |conn| impersonations::mark_sent(conn, &ids, now)).await?;
+    }
+}
+
+fn sent(made: Impersonation) -> Sent {
+    Sent {
+        token_id: made.id,
+        client: made.client,
+        staff_id: made.staff_id,
+        staff_email: Some(made.staff_email),
+        reason: made.reason,
+        at: made.issued_at,
+    }
+}

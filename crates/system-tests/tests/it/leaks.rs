@@ -1,0 +1,124 @@
+//! I18: whatever the system writes is searched for what must not be in it. Secrets and tokens are nowhere: not in logs, not on the
+//! trail, not in a database. What is a person's is in no log.
+
+use std::fs;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use test_kit::database::{Backend, postgres, sqlite};
+
+use crate::calls::{Caller, staff_token, told};
+use crate::harness::{AllInOne, SECRETS, SERVICE_API_TOKEN, wait_for};
+
+const CLIENTS: usize = 1_000;
+
+/// What identifies one client: each text is found nowhere else.
+fn personal(number: usize) -> [String; 5] {
+    [
+        format!("quillon.{number:04}@leaktest.example"),
+        format!("+99{number:04}5550199"),
+        format!("Quillonfirst{number:04}"),
+        format!("Quillonlast{number:04}"),
+        format!("Quillonnote{number:04}"),
+    ]
+}
+
+async fn live_through(caller: &Caller) {
+    for number in 0..CLIENTS {
+        let [email, phone, first, last, note] = personal(number);
+        let id = format!("leak-{number}");
+        let register = json!({"event": "client.registered",
+            "data": {"clientId": id, "email": email, "firstName": first, "lastName": last, "phone": phone}});
+        let kyc = json!({"event": "kyc.updated", "data": {"clientId": id, "kycStatus": "pending", "kycNotes": note}});
+        for body in [register, kyc] {
+            assert_eq!(caller.webhook(body.to_string().as_bytes()).await.status(), 200);
+        }
+    }
+    wait_for("all events to take effect", async || {
+        let last = caller.client(&personal(CLIENTS - 1)[0]).await;
+        told(last).await.1["kycStatus"] == "pending"
+    })
+    .await;
+    for number in (0..CLIENTS).step_by(50) {
+        let [email, _, _, _, note] = personal(number);
+        let path = format!("/api/service/clients/{email}");
+        let service = |method, path: &str| caller.request(method, path).bearer_auth(SERVICE_API_TOKEN);
+        let noted = service(Method::POST, &format!("{path}/notes")).json(&json!({"comment": note}));
+        assert_eq!(noted.send().await.expect("an answer").status(), 201);
+        let refused = service(Method::PATCH, &format!("{path}/kyc")).json(&json!({"kycStatus": note}));
+        assert_eq!(refused.send().await.expect("an answer").status(), 422);
+        let staff = |method, path: &str| caller.request(method, path).bearer_auth(staff_token("admin"));
+        let link = staff(Method::POST, &format!("/api/clients/leak-{number}/impersonate")).send().await;
+        assert_eq!(link.expect("an answer").status(), 200);
+        let login = json!({"email": email, "password": note});
+        let failed = caller.request(Method::POST, "/api/auth/login").json(&login).send().await;
+        assert_eq!(failed.expect("an answer").status(), 401);
+        let forged = caller.signed(email.as_bytes(), &"0".repeat(64)).await;
+        assert_eq!(forged.status(), 401);
+        let searched = staff(Method::GET, &format!("/api/clients?query={email}")).send().await;
+        assert_eq!(searched.expect("an answer").status(), 200);
+    }
+}
+
+/// Every entry of the trail as it is stored and shown.
+async fn whole_trail(caller: &Caller) -> String {
+    let (mut text, mut cursor) = (String::new(), String::new());
+    loop {
+        let answer = caller
+            .request(Method::GET, &format!("/api/audit/entries?limit=200{cursor}"))
+            .bearer_auth(staff_token("auditor"))
+            .send()
+            .await
+            .expect("an answer");
+        let (status, page) = told(answer).await;
+        assert_eq!(status, 200, "{page}");
+        text.push_str(&page.to_string());
+        match &page["nextCursor"] {
+            Value::String(next) => cursor = format!("&cursor={next}"),
+            _ => return text,
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_written_holds_a_secret_and_no_log_a_person() {
+    for database in [sqlite(), postgres()] {
+        let backend = database.backend();
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let wordy = [("LOG_LEVEL", "debug"), ("LOG_FORMAT", "json")];
+        let mut system = AllInOne::start_with(database, data, &wordy).await;
+        let caller = system.caller();
+        live_through(&caller).await;
+        let trail = whole_trail(&caller).await;
+        assert!(trail.contains("client.impersonate"), "the trail was read");
+        assert_eq!(system.process.stop(), Some(0));
+        let log = system.process.log();
+        assert!(log.lines().count() > 10, "there is a log: {log}");
+
+        let mut written = vec![("the log", log.clone().into_bytes()), ("the trail", trail.into_bytes())];
+        if backend == Backend::Sqlite {
+            for file in fs::read_dir(system.data.path()).expect("the data folder") {
+                let path = file.expect("an entry").path();
+                if path.extension().is_some_and(|kind| kind != "env") {
+                    written.push(("a database", fs::read(&path).expect("a file")));
+                }
+            }
+            assert!(written.len() >= 6, "the databases were read");
+        }
+        for (what, bytes) in &written {
+            for (name, secret) in SECRETS {
+                assert!(!holds(bytes, secret), "{what} holds {name}");
+            }
+            assert!(!holds(bytes, "eyJ"), "{what} holds a token");
+        }
+        for number in 0..CLIENTS {
+            for value in personal(number) {
+                assert!(!log.contains(&value), "the log holds {value}");
+            }
+        }
+    }
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}

@@ -1,0 +1,8 @@
+//! One binary for all tests of the simulated platform.
+
+#[cfg(test)]
+mod crm;
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod plan;
