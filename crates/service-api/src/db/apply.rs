@@ -2,6 +2,7 @@
 //! cut off anywhere, come twice, or come to two replicas at once: each event takes effect once, and says so on the trail once.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use contract::ids::{AccountRef, ActivityId, ClientRef, EntryId, EventId, Request
 use contract::internal::{ApplyEvent, ApplyVerdict};
 use contract::resources::Activity;
 use db::types::UtcTime;
-use db::{Conn, Database, DbResult};
+use db::{Conn, Database, DbError, DbResult};
 use http_kit::kit::Seams;
 
 use super::records::{self, Due};
@@ -20,6 +21,9 @@ use crate::domain::effects::{self, Effect, Happening, NewIds};
 use crate::domain::history;
 use crate::domain::identity::{Identity, Unfit};
 use crate::domain::trail;
+
+/// How often a commit is tried while another replica is faster with the same keys.
+const ATTEMPTS: usize = 3;
 
 /// Applies the events in one commit; when that fails because of one of them, each in a commit of its own, so that the others
 /// are not held up. One verdict for each event, in their order.
@@ -33,8 +37,7 @@ pub(crate) async fn apply(
     request: RequestId,
 ) -> DbResult<Vec<ApplyVerdict>> {
     let events: Arc<[ApplyEvent]> = events.into();
-    let (all, with, by) = (Arc::clone(&events), seams.clone(), request.clone());
-    let error = match database.write(move |conn| apply_together(conn, &all, &with, &by)).await {
+    let error = match commit(database, &events, 0..events.len(), &seams, &request).await {
         Ok(verdicts) => return Ok(verdicts),
         Err(error) if error.is_transient() => return Err(error),
         Err(error) => error,
@@ -42,11 +45,7 @@ pub(crate) async fn apply(
     tracing::warn!(%error, events = events.len(), "a batch can't be applied together, each event is tried alone");
     let mut verdicts = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
-        let (all, with, by) = (Arc::clone(&events), seams.clone(), request.clone());
-        let alone = move |conn: &mut Conn| {
-            apply_together(conn, all.get(index..=index).unwrap_or_default(), &with, &by)
-        };
-        match database.write(alone).await {
+        match commit(database, &events, index..index + 1, &seams, &request).await {
             Ok(verdict) => verdicts.extend(verdict),
             Err(error) if error.is_transient() => return Err(error),
             // What can be the event's fault was looked for before the database saw it. This is ours: it is tried again.
@@ -59,6 +58,28 @@ pub(crate) async fn apply(
     Ok(verdicts)
 }
 
+/// Applies these of the events in one commit. Names are locked, but two replicas may still be making the account or transaction of one
+/// key for two clients at once. The slower one begins anew, and finds it there.
+async fn commit(
+    database: &Database,
+    events: &Arc<[ApplyEvent]>,
+    these: Range<usize>,
+    seams: &Seams,
+    request: &RequestId,
+) -> DbResult<Vec<ApplyVerdict>> {
+    let mut attempts = 1..ATTEMPTS;
+    loop {
+        let (all, these, with, by) = (Arc::clone(events), these.clone(), seams.clone(), request.clone());
+        let work = move |conn: &mut Conn| {
+            apply_together(conn, all.get(these.clone()).unwrap_or_default(), &with, &by)
+        };
+        match database.write(work).await {
+            Err(DbError::Conflict { .. }) if attempts.next().is_some() => {}
+            done => return done,
+        }
+    }
+}
+
 /// One transaction.
 fn apply_together(
     conn: &mut Conn,
@@ -66,7 +87,6 @@ fn apply_together(
     seams: &Seams,
     request: &RequestId,
 ) -> DbResult<Vec<ApplyVerdict>> {
-    let now = seams.clock.now();
     let named: Vec<(&ApplyEvent, Result<Identity, Unfit>)> =
         events.iter().map(|event| (event, Identity::of(&event.source, &event.event))).collect();
     lock_names(conn, &named)?;
@@ -75,6 +95,8 @@ fn apply_together(
     let due = named.iter().filter(|(event, _)| !known.contains_key(&event.event_id));
     let due: Vec<Due<'_>> = due.filter_map(|(event, named)| Some((*event, named.as_ref().ok()?))).collect();
     let mut records = records::load(conn, &due)?;
+    // Looked at once the locks are ours: who had them before us did what it did before that.
+    let now = seams.clock.now();
 
     let mut verdicts = Vec::with_capacity(events.len());
     let mut written = Written::default();
@@ -92,8 +114,9 @@ fn apply_together(
         });
     }
     if !written.effects.is_empty() {
-        records::save(conn, records)?;
+        // Activities first: where a later event of the batch merged their client away, they move with all the rest.
         activities::add(conn, &written.activities)?;
+        records::save(conn, records)?;
         applied_events::add(conn, written.effects, UtcTime::of(now))?;
         outbox::insert_many(conn, &written.entries)?;
     }

@@ -2,6 +2,7 @@
 //! commit. Nothing is written where the change is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use contract::audit::{Entry, Text, Value};
 use contract::ids::{ActivityId, ClientRef, NoteId, TransactionRef};
@@ -31,6 +32,9 @@ pub(crate) struct Change {
     pub(crate) seams: Seams,
 }
 
+/// The least time between two things that are done to one client.
+const STEP: Duration = Duration::from_micros(1);
+
 /// What a change came to, unless it was refused.
 pub(crate) type Changed<T> = DbResult<Result<T, Refusal>>;
 
@@ -45,12 +49,9 @@ pub(crate) fn set_kyc(
     if condition.is_some_and(|condition| !condition.holds(&record)) {
         return Ok(Err(Refusal::Stale));
     }
-    let from = client.kyc.status;
-    let changed = client.change_kyc(to.status, to.notes.as_deref(), change.seams.clock.now());
-    let activity = changed.map(|changed| {
-        let id = ActivityId::new(changed.at, change.seams.random.bytes());
-        Deed { id, actor: change.actor.clone(), at: changed.at }.kyc_changed(&changed)
-    });
+    let (from, deed) = (client.kyc.status, change.deed(conn, &client)?);
+    let changed = client.change_kyc(to.status, to.notes.as_deref(), deed.at);
+    let activity = changed.map(|changed| deed.kyc_changed(&changed));
     let words = [("from", from.as_str()), ("to", to.status.as_str())];
     change.save(conn, &client, activity, &words)?;
     Ok(Ok((find::record_of(conn, client)?, from)))
@@ -72,11 +73,10 @@ pub(crate) fn set_status(
         Ok(changes) => changes,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let deed = change.deed(conn, &client)?;
     let activity = changes.then(|| {
-        let at = change.seams.clock.now();
-        client.change_status(to.status, at);
-        let id = ActivityId::new(at, change.seams.random.bytes());
-        Deed { id, actor: change.actor.clone(), at }.status_changed(from, to.status, to.reason.as_deref())
+        client.change_status(to.status, deed.at);
+        deed.status_changed(from, to.status, to.reason.as_deref())
     });
     let words = [("from", from.as_str()), ("to", to.status.as_str())];
     change.save(conn, &client, activity, &words)?;
@@ -101,19 +101,20 @@ pub(crate) fn add_note(
     ignored: &[String],
     keyed: Option<&Keyed>,
 ) -> Changed<Noted> {
-    let now = change.seams.clock.now();
     let (client, _) = change.lock(conn)?;
+    let now = change.seams.clock.now();
     match keyed.map(|keyed| idempotency_keys::used(conn, keyed, now)).transpose()?.flatten() {
         Some(Used::Other) => return Ok(Err(Refusal::KeyReused)),
         Some(Used::Same(answer)) => return Ok(Ok(Noted::Replayed(answer))),
         None => {}
     }
+    let deed = change.deed(conn, &client)?;
     let note = Note {
-        note_id: NoteId::new(now, change.seams.random.bytes()),
+        note_id: NoteId::new(deed.at, change.seams.random.bytes()),
         client_id: client.client_id.clone(),
         comment: comment.to_owned(),
         author: change.actor.clone(),
-        created_at: now,
+        created_at: deed.at,
         ignored_fields: ignored.to_vec(),
     };
     notes::add(conn, client.id, &note)?;
@@ -121,9 +122,7 @@ pub(crate) fn add_note(
         let answer = serde_json::to_string(&note).map_err(|error| DbError::Broken(error.into()))?;
         idempotency_keys::keep(conn, keyed, &answer, now)?;
     }
-    let id = ActivityId::new(now, change.seams.random.bytes());
-    let activity = Deed { id, actor: change.actor.clone(), at: now }.note_added(&note);
-    activities::add(conn, &[(client.id, activity)])?;
+    activities::add(conn, &[(client.id, deed.note_added(&note))])?;
     change.tell(conn, &[("noteId", &note.note_id.to_string())])?;
     Ok(Ok(Noted::New(note)))
 }
@@ -150,8 +149,7 @@ pub(crate) fn accept_transaction(
     for of in variants.iter().map(|one| one.client).collect::<BTreeSet<_>>() {
         // Locked, so that no merge of that record comes between.
         let Some(hears) = clients::lock(conn, of)? else { continue };
-        let id = ActivityId::new(at, change.seams.random.bytes());
-        let deed = Deed { id, actor: change.actor.clone(), at };
+        let deed = change.deed(conn, &hears)?;
         activities::add(conn, &[(hears.id, deed.transaction_decided(&accepted, of == client.id))])?;
     }
     change.tell(conn, &[("transaction", &id.to_string())])?;
@@ -183,6 +181,14 @@ impl Change {
             clients::lock(conn, self.client)?.ok_or_else(|| DbError::broken("a client's record is gone"))?;
         let record = find::record_of(conn, client.clone())?;
         Ok((client, record))
+    }
+
+    /// What is done now to this client, whose row is locked: after all that was done to it before, however the clocks of replicas differ.
+    fn deed(&self, conn: &mut Conn, client: &Client) -> DbResult<Deed> {
+        let now = self.seams.clock.now();
+        let last = activities::newest(conn, client.id, None, None, 1)?.pop();
+        let at = last.map_or(now, |last| now.max(last.created_at.plus(STEP)));
+        Ok(Deed { id: ActivityId::new(at, self.seams.random.bytes()), actor: self.actor.clone(), at })
     }
 
     /// Writes what changed, if anything did, and the audit entry.

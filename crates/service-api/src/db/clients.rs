@@ -10,6 +10,8 @@ use contract::resources::ClientStatus;
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Text};
 use diesel::upsert::excluded;
 use serde::{Deserialize, Serialize};
 
@@ -148,32 +150,56 @@ pub(crate) fn known_by_address_alone(
         .load(c))?)
 }
 
-/// The live clients that have or had this address, of all sources or of one. Nearest first, as [`crate::domain::lookup::Rank`]
-/// has it; that one decides, this order only says whom to look at.
-pub(crate) fn holders(conn: &mut Conn, source: Option<&str>, key: &EmailKey) -> DbResult<Vec<Client>> {
+/// The live clients that have or had this address, of all sources. Nearest first, as [`crate::domain::lookup::Rank`] has it; that
+/// one decides, this order only says whom to look at.
+pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> {
     let key = key.as_str();
-    let rows: Vec<Row> = on_backend!(conn, |c| {
-        let mut query = client_emails::table
-            .inner_join(clients::table)
-            .filter(client_emails::email_key.eq(key))
-            .filter(clients::merged_into.is_null())
-            .order((
-                clients::email_key.ne(key),
-                clients::registered_at.is_null(),
-                clients::registered_at,
-                clients::client_id.is_null(),
-                clients::client_id,
-                clients::id,
-            ))
-            .limit(MOST_HOLDERS)
-            .select(Row::as_select())
-            .into_boxed();
-        if let Some(source) = source {
-            query = query.filter(clients::source.eq(source));
-        }
-        query.load(c)
-    })?;
+    let rows: Vec<Row> = on_backend!(conn, |c| client_emails::table
+        .inner_join(clients::table)
+        .filter(client_emails::email_key.eq(key))
+        .filter(clients::merged_into.is_null())
+        .order((
+            clients::email_key.ne(key),
+            clients::registered_at.is_null(),
+            clients::registered_at,
+            clients::client_id.is_null(),
+            clients::client_id,
+            clients::id,
+        ))
+        .limit(MOST_HOLDERS)
+        .select(Row::as_select())
+        .load(c))?;
     rows.into_iter().map(Row::into_client).collect()
+}
+
+#[derive(QueryableByName)]
+struct Id {
+    #[diesel(sql_type = Text)]
+    id: String,
+}
+
+/// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders`]: one
+/// statement, however many addresses a batch names.
+pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+    let ranked = |keys: &str, source: &str| {
+        sql_query(format!(
+            "select distinct id from (select c.id, row_number() over (partition by e.email_key order by \
+             coalesce(c.email_key <> e.email_key, true), c.registered_at is null, c.registered_at, c.client_id is null, \
+             c.client_id, c.id) as place from client_emails e join clients c on c.id = e.client \
+             where e.email_key in ({keys}) and c.source = {source} and c.merged_into is null) as ranked \
+             where place <= {MOST_HOLDERS}"
+        ))
+    };
+    let rows: Vec<Id> = match conn {
+        Conn::Postgres(c) => {
+            ranked("select unnest($1)", "$2").bind::<Array<Text>, _>(keys).bind::<Text, _>(source).load(c)?
+        }
+        Conn::Sqlite(c) => ranked("select value from json_each(?1)", "?2")
+            .bind::<Text, _>(stored(serde_json::to_string(keys))?)
+            .bind::<Text, _>(source)
+            .load(c)?,
+    };
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// The clientIds of other live clients that have this address now, least first, at most [`MOST_HOLDERS`].
@@ -201,6 +227,16 @@ pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Clien
         // SQLite's one writer is us.
         Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
     };
+    rows.into_iter().map(Row::into_client).collect()
+}
+
+/// Those of these clients that are live, as they stand: to look at, not to change.
+pub(crate) fn load(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| clients::table
+        .filter(clients::id.eq_any(ids))
+        .filter(clients::merged_into.is_null())
+        .select(Row::as_select())
+        .load(c))?;
     rows.into_iter().map(Row::into_client).collect()
 }
 

@@ -10,7 +10,7 @@ use crate::domain::lookup;
 
 /// The record of the client that the address means, present addresses before former ones.
 pub(crate) fn by_email(conn: &mut Conn, key: &EmailKey) -> DbResult<Option<ClientRecord>> {
-    let client = lookup::meant(clients::holders(conn, None, key)?, key);
+    let client = lookup::meant(clients::holders(conn, key)?, key);
     client.map(|client| record_of(conn, client)).transpose()
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
 }
 
 /// The same clients, and those whose accounts and transactions these are. No event names the latter, so nothing of them changes and
-/// they are not locked; but who they are decides whether an event contradicts what is theirs.
+/// they are not locked (who merges one of them away waits for its accounts and transactions, which we hold); but who they are decides whether an event contradicts what is theirs.
 fn with_holders(
     conn: &mut Conn,
     mut clients: Vec<Client>,
@@ -45,8 +45,10 @@ fn with_holders(
 ) -> DbResult<Vec<Client>> {
     let known: BTreeSet<ClientRef> = clients.iter().map(|client| client.id).collect();
     let holders = accounts.iter().map(|one| one.client).chain(transactions.iter().map(|one| one.client));
-    for id in holders.filter(|id| !known.contains(id)).collect::<BTreeSet<_>>() {
-        clients.extend(clients::of_id(conn, id)?);
+    let unknown: BTreeSet<String> =
+        holders.filter(|id| !known.contains(id)).map(|id| id.to_string()).collect();
+    if !unknown.is_empty() {
+        clients.extend(clients::load(conn, &unknown.into_iter().collect::<Vec<_>>())?);
     }
     Ok(clients)
 }
@@ -82,10 +84,8 @@ fn client_ids(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<String>> {
 
         let by_address = identities.iter().filter(|one| one.client_id.is_none());
         let asked: BTreeSet<&EmailKey> = by_address.flat_map(|one| one.addresses()).collect();
-        for key in asked {
-            let holders = clients::holders(conn, Some(source), key)?;
-            ids.extend(holders.into_iter().map(|client| client.id.to_string()));
-        }
+        let texts: Vec<&str> = asked.iter().map(|key| key.as_str()).collect();
+        ids.extend(clients::ids_of_holders(conn, source, &texts)?);
     }
     Ok(ids.into_iter().collect())
 }

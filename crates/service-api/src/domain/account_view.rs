@@ -20,6 +20,9 @@ use super::facts;
 /// What an account is called that no statement names.
 const DEFAULT: &str = "default";
 
+/// Account and server: what tells a client's accounts apart.
+type Key = (String, String);
+
 /// The accounts as they are shown, and what is wrong with their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AccountView {
@@ -29,7 +32,7 @@ pub(crate) struct AccountView {
 
 /// All statements about each of a client's accounts, put together; least key first.
 pub(crate) fn resolved(accounts: Vec<Account>) -> Vec<Account> {
-    let mut sorted: BTreeMap<(String, String), Account> = BTreeMap::new();
+    let mut sorted: BTreeMap<Key, Account> = BTreeMap::new();
     let (mut nameless, mut serverless) = (Vec::new(), Vec::new());
     for account in accounts {
         match (account.account_id.is_empty(), account.server.is_empty()) {
@@ -46,18 +49,16 @@ pub(crate) fn resolved(accounts: Vec<Account>) -> Vec<Account> {
             .collect();
         place(&mut sorted, &namesakes, account);
     }
-    nameless.sort_by(|one, other| one.server.cmp(&other.server));
-    let named: Vec<_> = sorted
-        .values()
-        .map(|account| (key(account), account.value(AccountField::ParentAccountId).is_none()))
-        .collect();
+    let named = tops(&sorted);
+    // Those that name no server come last: where no account has a name, they mean what the others stand as.
+    nameless.sort_by_key(|account| (account.server.is_empty(), account.server.clone()));
     for mut account in nameless {
-        let of_server = |key: &(String, String)| account.server.is_empty() || key.1 == account.server;
-        let tops: Vec<_> =
-            named.iter().filter(|(key, top)| *top && of_server(key)).map(|(key, _)| key.clone()).collect();
-        let meant = match tops.as_slice() {
-            [_] => tops,
-            _ => tops.into_iter().filter(|(id, _)| id == DEFAULT).collect(),
+        let candidates = if named.is_empty() { tops(&sorted) } else { named.clone() };
+        let of_server = |(_, server): &Key| account.server.is_empty() || *server == account.server;
+        let candidates: Vec<Key> = candidates.into_iter().filter(of_server).collect();
+        let meant = match candidates.as_slice() {
+            [_] => candidates,
+            _ => candidates.into_iter().filter(|(id, _)| id == DEFAULT).collect(),
         };
         DEFAULT.clone_into(&mut account.account_id);
         place(&mut sorted, &meant, account);
@@ -93,24 +94,32 @@ pub(crate) fn view(accounts: Vec<Account>) -> AccountView {
     view
 }
 
-/// The client's one account that is meant where a transaction names this one, or none.
+/// The client's account that is meant where a transaction names this one, or none. Of several with one name none is.
 pub(crate) fn meant<'a>(resolved: &'a [Account], account_id: Option<&str>) -> Option<&'a Account> {
-    let candidates: Vec<&Account> = match account_id {
-        Some(id) => resolved.iter().filter(|account| account.account_id == id).collect(),
-        None => resolved.iter().filter(|one| one.value(AccountField::ParentAccountId).is_none()).collect(),
-    };
-    match candidates.as_slice() {
-        [one] => Some(one),
-        several => several.iter().find(|account| account.account_id == DEFAULT).copied(),
+    let named = |id| only(resolved.iter().filter(move |account| account.account_id == id));
+    match account_id {
+        Some(id) => named(id),
+        None => only(resolved.iter().filter(|one| one.value(AccountField::ParentAccountId).is_none()))
+            .or_else(|| named(DEFAULT)),
     }
 }
 
-fn key(account: &Account) -> (String, String) {
+fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
+    found.next().filter(|_| found.next().is_none())
+}
+
+fn key(account: &Account) -> Key {
     (account.account_id.clone(), account.server.clone())
 }
 
+/// The accounts that are no part of another.
+fn tops(sorted: &BTreeMap<Key, Account>) -> Vec<Key> {
+    let is_top = |account: &&Account| account.value(AccountField::ParentAccountId).is_none();
+    sorted.values().filter(is_top).map(key).collect()
+}
+
 /// Puts a statement to the one account that it means, or by itself if that is not exactly one.
-fn place(sorted: &mut BTreeMap<(String, String), Account>, meant: &[(String, String)], account: Account) {
+fn place(sorted: &mut BTreeMap<Key, Account>, meant: &[Key], account: Account) {
     match meant {
         [one] => {
             if let Some(known) = sorted.get_mut(one) {
@@ -121,7 +130,7 @@ fn place(sorted: &mut BTreeMap<(String, String), Account>, meant: &[(String, Str
     }
 }
 
-fn add(sorted: &mut BTreeMap<(String, String), Account>, account: Account) {
+fn add(sorted: &mut BTreeMap<Key, Account>, account: Account) {
     match sorted.get_mut(&key(&account)) {
         Some(known) => fold(known, account),
         None => _ = sorted.insert(key(&account), account),
@@ -176,5 +185,180 @@ fn record(account: &Account) -> AccountRecord {
         status: account.value(AccountField::Status).and_then(AccountStatus::parse),
         created_at: opened.unwrap_or(account.created_at),
         updated_at: account.updated_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::ids::{AccountRef, ClientRef};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::account::AccountKey;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_micros(second * 1_000_000)
+    }
+
+    /// The row that holds what was said at this second of an account; '' for a name that was not said.
+    fn row(second: i64, server: &str, account_id: &str, said: &Value) -> Account {
+        let client = ClientRef::new(time(0), [0; 10]);
+        let random = [u8::try_from(second).expect("few"); 10];
+        let nameless_of = account_id.is_empty().then_some(client);
+        let (server, account_id) = (server.to_owned(), account_id.to_owned());
+        let key = AccountKey { source: "site".to_owned(), server, account_id, nameless_of };
+        let mut account = Account::new(AccountRef::new(time(second), random), client, &key, time(second));
+        let said = serde_json::from_value(said.clone()).expect("what an event says");
+        account.hear(&said, (second * 1_000_000, None, second).into(), time(second));
+        account
+    }
+
+    /// Each account as `server/name balance currency`, its subaccounts behind it; and where the warnings point.
+    fn shown(rows: &[Account]) -> (Vec<String>, Vec<String>) {
+        let view = view(rows.to_vec());
+        let mut reversed = rows.to_vec();
+        reversed.reverse();
+        assert_eq!(super::view(reversed), view, "the order of the rows makes no difference");
+        let text = |one: &AccountRecord| {
+            let or_none = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+            let balance = or_none(one.balance.as_ref().map(ToString::to_string));
+            let currency = or_none(one.currency.as_ref().map(ToString::to_string));
+            format!("{}/{} {balance} {currency}", one.server.as_deref().unwrap_or("-"), one.account_id)
+        };
+        let tree = |tree: &AccountTree| {
+            let parts: Vec<_> = tree.subaccounts.iter().map(text).collect();
+            [vec![text(&tree.account)], parts].concat().join(" > ")
+        };
+        let pointers = view.warnings.iter().map(|warning| warning.pointer.clone()).collect();
+        (view.accounts.iter().map(tree).collect(), pointers)
+    }
+
+    fn balance(amount: &str) -> Value {
+        json!({ "balance": amount })
+    }
+
+    #[test]
+    fn a_nameless_statement_means_the_only_account() {
+        let only = row(1, "S", "50", &json!({"balance": "1", "currency": "EUR"}));
+        let newer = row(2, "", "", &balance("2"));
+        assert_eq!(shown(&[only.clone(), newer]).0, ["S/50 2 EUR"]);
+        let older = row(0, "S", "", &json!({"balance": "0", "currency": "USD"}));
+        assert_eq!(
+            shown(&[only.clone(), older]).0,
+            ["S/50 1 EUR"],
+            "the newer statement stands, field by field"
+        );
+        let part = row(3, "S", "51", &json!({"parentAccountId": "50"}));
+        let nameless = row(4, "", "", &balance("4"));
+        assert_eq!(
+            shown(&[only.clone(), part, nameless]).0,
+            ["S/50 4 EUR > S/51 - -"],
+            "a part is not counted"
+        );
+        let elsewhere = row(5, "T", "", &balance("5"));
+        assert_eq!(
+            shown(&[only.clone(), elsewhere.clone()]).0,
+            ["S/50 1 EUR", "T/default 5 -"],
+            "another server's is another"
+        );
+        let bare = row(6, "", "", &balance("6"));
+        assert_eq!(
+            shown(&[only, elsewhere, bare]).0,
+            ["S/50 6 EUR", "T/default 5 -"],
+            "one with a name comes first"
+        );
+    }
+
+    #[test]
+    fn a_nameless_statement_means_default_among_several_or_stands_by_itself() {
+        let (one, other) = (row(1, "", "50", &balance("1")), row(2, "", "60", &balance("2")));
+        let nameless = row(4, "", "", &balance("4"));
+        assert_eq!(
+            shown(&[one.clone(), other.clone(), nameless.clone()]).0,
+            ["-/50 1 -", "-/60 2 -", "-/default 4 -"]
+        );
+        let default = row(3, "S", "default", &json!({"balance": "3", "currency": "EUR"}));
+        assert_eq!(
+            shown(&[one, other, default, nameless.clone()]).0,
+            ["-/50 1 -", "-/60 2 -", "S/default 4 EUR"]
+        );
+        assert_eq!(shown(&[nameless]).0, ["-/default 4 -"]);
+    }
+
+    #[test]
+    fn nameless_statements_with_and_without_a_server_are_about_one_account_where_they_can_be() {
+        let (here, none) =
+            (row(1, "S", "", &json!({"leverage": null, "currency": "EUR"})), row(2, "", "", &balance("2")));
+        assert_eq!(shown(&[here.clone(), none.clone()]).0, ["S/default 2 EUR"]);
+        let there = row(3, "T", "", &balance("3"));
+        assert_eq!(
+            shown(&[here, there, none]).0,
+            ["-/default 2 -", "S/default - EUR", "T/default 3 -"],
+            "which is unknown"
+        );
+    }
+
+    #[test]
+    fn a_statement_without_a_server_means_the_one_account_of_its_name() {
+        let (named, bare) = (row(1, "S", "50", &json!({"currency": "EUR"})), row(2, "", "50", &balance("2")));
+        assert_eq!(shown(&[named.clone(), bare.clone()]).0, ["S/50 2 EUR"]);
+        let twin = row(3, "T", "50", &balance("3"));
+        assert_eq!(
+            shown(&[named, twin, bare.clone()]).0,
+            ["-/50 2 -", "S/50 - EUR", "T/50 3 -"],
+            "which is unknown"
+        );
+        assert_eq!(shown(&[bare]).0, ["-/50 2 -"]);
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_top_account_stands_at_the_top_with_a_warning() {
+        let part = |second, name: &str, of: &str| row(second, "S", name, &json!({"parentAccountId": of}));
+        let orphan = shown(&[part(1, "51", "50"), row(2, "S", "60", &balance("2"))]);
+        assert_eq!(
+            orphan,
+            (vec!["S/51 - -".into(), "S/60 2 -".into()], vec!["/accounts/0/parentAccountId".into()])
+        );
+        let own = shown(&[part(1, "50", "50")]);
+        assert_eq!(own, (vec!["S/50 - -".into()], vec!["/accounts/0/parentAccountId".into()]));
+        let cycle = shown(&[part(1, "50", "51"), part(2, "51", "50")]);
+        assert_eq!(cycle.0, ["S/50 - -", "S/51 - -"]);
+        assert_eq!(cycle.1, ["/accounts/0/parentAccountId", "/accounts/1/parentAccountId"]);
+        let grandchild = shown(&[row(1, "S", "50", &balance("1")), part(2, "51", "50"), part(3, "52", "51")]);
+        assert_eq!(grandchild.0, ["S/50 1 - > S/51 - -", "S/52 - -"]);
+        assert_eq!(grandchild.1, ["/accounts/1/parentAccountId"]);
+    }
+
+    #[test]
+    fn a_part_belongs_to_the_account_of_its_own_server_before_others() {
+        let (here, there) = (row(1, "S", "50", &balance("1")), row(2, "T", "50", &balance("2")));
+        let part = row(3, "T", "51", &json!({"parentAccountId": "50"}));
+        assert_eq!(shown(&[here.clone(), there, part.clone()]).0, ["S/50 1 -", "T/50 2 - > T/51 - -"]);
+        assert_eq!(shown(&[here, part]), (vec!["S/50 1 - > T/51 - -".to_owned()], Vec::new()));
+    }
+
+    #[test]
+    fn a_transaction_means_the_account_it_names_or_the_only_one_or_default() {
+        let is = |rows: &[Account], named: Option<&str>| {
+            let resolved = resolved(rows.to_vec());
+            meant(&resolved, named).map(|account| format!("{}/{}", account.server, account.account_id))
+        };
+        let (one, twin) = (row(1, "S", "50", &balance("1")), row(2, "T", "50", &balance("2")));
+        let default = row(3, "", "default", &balance("3"));
+        let part = row(4, "S", "51", &json!({"parentAccountId": "50"}));
+        let alone = [one.clone(), part];
+        assert_eq!(is(&alone, None).as_deref(), Some("S/50"));
+        assert_eq!(is(&alone, Some("51")).as_deref(), Some("S/51"));
+        assert_eq!(is(&alone, Some("60")), None);
+        let three = [one.clone(), twin.clone(), default.clone()];
+        assert_eq!((is(&three, Some("50")), is(&three, None).as_deref()), (None, Some("/default")));
+        assert_eq!(is(&[one, twin], None), None);
+        let elsewhere = row(5, "T", "default", &balance("5"));
+        let more = row(6, "S", "default", &balance("6"));
+        assert_eq!(
+            is(&[elsewhere, more], Some("default")),
+            None,
+            "never the one of them that happens to be first"
+        );
     }
 }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::{Facts, Heard, absorb, state};
 use super::identity::address;
 use super::order::OrderKey;
+use super::standing::stricter;
 
 /// 0001-01-01T00:00:00Z, before which PostgreSQL and SQLite do not agree on times. A senseless `createdAt` refuses no event.
 pub(crate) const EARLIEST: Timestamp = Timestamp::from_micros(-62_135_596_800_000_000);
@@ -215,9 +216,7 @@ impl Client {
         if let Some(registered) = other.registered_at {
             self.register_at(registered);
         }
-        if self.status == ClientStatus::Provisional {
-            self.status = other.status;
-        }
+        self.status = stricter(self.status, other.status);
         self.created_at = self.created_at.min(other.created_at);
         self.version = self.version.max(other.version);
         self.touch(now);

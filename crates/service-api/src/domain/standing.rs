@@ -39,6 +39,13 @@ pub(crate) fn transition(from: ClientStatus, to: ClientStatus) -> Result<bool, R
     }
 }
 
+/// How a person stands whose two records turned out to be one: as the further one. So no registration is lost, and no hold that
+/// staff put on either of them.
+pub(crate) fn stricter(one: ClientStatus, other: ClientStatus) -> ClientStatus {
+    let rank = |status| ClientStatus::ALL.iter().position(|known| *known == status);
+    if rank(one) < rank(other) { other } else { one }
+}
+
 #[cfg(test)]
 mod tests {
     use ClientStatus::{Active, Closed, Provisional, Suspended};
@@ -63,5 +70,15 @@ mod tests {
         );
         assert_eq!(transition(Closed, Active), Err(Refusal::Closed));
         assert_eq!(transition(Provisional, Closed), Err(Refusal::Provisional));
+    }
+
+    #[test]
+    fn two_records_that_are_one_stand_as_the_further_one() {
+        for one in ClientStatus::ALL {
+            assert_eq!(stricter(one, one), one);
+            assert_eq!(stricter(Provisional, one), one, "a registration is not lost");
+            assert_eq!(stricter(one, Closed), Closed, "nor is what staff decided");
+        }
+        assert_eq!((stricter(Active, Suspended), stricter(Suspended, Active)), (Suspended, Suspended));
     }
 }

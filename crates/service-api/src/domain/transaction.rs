@@ -235,3 +235,143 @@ fn statements(said: &Said) -> impl Iterator<Item = (TransactionField, String)> {
     .into_iter()
     .filter_map(|(field, value)| Some((field, value?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use TransactionState::{Completed, Conflict, Rejected};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Variants under one key, and how often anything was told.
+    #[derive(Default)]
+    struct Key {
+        variants: BTreeMap<i32, Transaction>,
+        told: u8,
+    }
+
+    fn client(number: u8) -> ClientRef {
+        ClientRef::new(Timestamp::from_micros(0), [number; 10])
+    }
+
+    impl Key {
+        /// Told at this second. Clients below 10 have clientIds, so no two of them are one person.
+        fn tell(&mut self, second: i64, by: u8, said: &Value) -> Told {
+            self.told += 1;
+            let (now, random) = (Timestamp::from_micros(i64::from(self.told)), [self.told; 10]);
+            let said: Said = serde_json::from_value(said.clone()).expect("what an event says");
+            let event_id = EventId::new(now, random);
+            let key = TransactionKey::of("site", TransactionKind::Deposit, &said, event_id);
+            let order = (second * 1_000_000, None, second).into();
+            let new_id = TransactionRef::new(now, random);
+            let telling = Telling { said: &said, client: client(by), event_id, order, now, new_id };
+            tell(&mut self.variants, &key, telling, |one, other| {
+                one == other || one >= client(10) || other >= client(10)
+            })
+        }
+
+        fn states(&self) -> Vec<(String, TransactionState)> {
+            self.variants.values().map(|one| (one.amount.to_string(), one.state)).collect()
+        }
+
+        fn decide(&mut self, variant: i32) -> Option<Transaction> {
+            let id = self.variants[&variant].id;
+            decide(&mut self.variants, id, Timestamp::from_micros(1_000))
+        }
+    }
+
+    fn of(amount: &str) -> Value {
+        json!({ "transactionId": "7", "amount": amount })
+    }
+
+    #[test]
+    fn the_same_amount_in_the_same_currency_is_the_same_transaction() {
+        let mut key = Key::default();
+        let first = key.tell(5, 1, &of("5"));
+        assert_eq!((first.new, first.in_conflict), (true, false));
+        let more = key.tell(
+            3,
+            1,
+            &json!({"transactionId": "7", "amount": "5.00", "currency": "EUR", "method": "card"}),
+        );
+        assert_eq!((more.new, more.in_conflict, more.heard.changed.len()), (false, false, 3));
+        assert_eq!(key.states(), [("5".to_owned(), Completed)]);
+        let one = &key.variants[&0];
+        assert_eq!(
+            (one.effective_at, one.version),
+            (Timestamp::from_micros(3_000_000), 2),
+            "the earliest time"
+        );
+        let again = key.tell(5, 1, &of("5"));
+        assert!(again.heard.changed.is_empty() && !again.new);
+        assert_eq!(key.variants[&0].version, 2);
+        let overtaken = key.tell(2, 1, &json!({"transactionId": "7", "amount": "5", "method": "cash"}));
+        assert_eq!(overtaken.heard.changed, ["effectiveAt"]);
+        assert!(
+            key.tell(2, 1, &json!({"transactionId": "7", "amount": "5", "method": "cash"}))
+                .heard
+                .is_overtaken()
+        );
+    }
+
+    #[test]
+    fn another_amount_currency_or_client_contradicts() {
+        let eur = json!({"transactionId": "7", "amount": "5", "currency": "EUR"});
+        let usd = json!({"transactionId": "7", "amount": "5", "currency": "USD"});
+        for (by, said) in [(1, of("6")), (1, usd), (2, eur.clone())] {
+            let mut key = Key::default();
+            key.tell(1, 1, &eur);
+            let told = key.tell(2, by, &said);
+            assert_eq!((told.new, told.in_conflict), (true, true), "{by} {said}");
+            assert!(key.variants.values().all(|one| one.state == Conflict));
+            for (again, by, said) in [(3, 1, &eur), (4, by, &said)] {
+                let told = key.tell(again, by, said);
+                assert_eq!((told.new, told.in_conflict), (false, true), "said again, it is so still");
+            }
+            assert_eq!(key.variants.len(), 2);
+        }
+        let mut key = Key::default();
+        key.tell(1, 1, &eur);
+        assert!(!key.tell(2, 10, &eur).new, "who is known by an address alone may be the same person");
+    }
+
+    #[test]
+    fn staff_decide_once_and_new_facts_open_the_conflict_again() {
+        let mut key = Key::default();
+        key.tell(1, 1, &of("5"));
+        assert_eq!(key.decide(0), None, "nothing to decide");
+        key.tell(2, 1, &of("6"));
+        let accepted = key.decide(1).expect("decided");
+        assert_eq!((accepted.amount.to_string(), accepted.state), ("6".to_owned(), Completed));
+        assert_eq!(key.states(), [("5".to_owned(), Rejected), ("6".to_owned(), Completed)]);
+        assert_eq!(key.decide(1), None, "it was decided");
+        assert_eq!(key.decide(0), None);
+
+        for said in ["6", "5"] {
+            let told = key.tell(3, 1, &of(said));
+            assert_eq!((told.new, told.in_conflict), (false, false), "decided is decided: {said}");
+        }
+        assert_eq!(key.states(), [("5".to_owned(), Rejected), ("6".to_owned(), Completed)]);
+
+        let told = key.tell(4, 1, &of("7"));
+        assert_eq!((told.new, told.in_conflict), (true, true));
+        assert!(key.variants.values().all(|one| one.state == Conflict), "all are to be looked at again");
+        assert!(key.decide(0).is_some());
+    }
+
+    #[test]
+    fn without_an_id_the_event_is_the_key() {
+        let event = |n| EventId::new(Timestamp::from_micros(0), [n; 10]);
+        let key = |said: Value, n| {
+            let said: Said = serde_json::from_value(said).expect("what an event says");
+            TransactionKey::of("site", TransactionKind::Deposit, &said, event(n)).key
+        };
+        assert_eq!(key(of("5"), 1), "t:7");
+        let nameless = json!({"amount": "5"});
+        assert_eq!(key(nameless.clone(), 1), format!("e:{}", event(1)));
+        assert_ne!(key(nameless.clone(), 1), key(nameless, 2));
+        assert_eq!(key(json!({"amount": "5", "transactionId": ""}), 1), format!("e:{}", event(1)));
+        let looks_so = json!({"amount": "5", "transactionId": event(1)});
+        assert_ne!(key(looks_so, 2), format!("e:{}", event(1)), "no id is another event's");
+    }
+}

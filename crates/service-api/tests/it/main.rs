@@ -5,6 +5,10 @@ mod access;
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
+mod effects;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod http;

@@ -68,12 +68,8 @@ pub(crate) async fn create_session(
     drop(leave);
 
     let now = state.seams.clock.now();
-    let session = Session {
-        id: SessionId::new(now, state.seams.random.bytes()),
-        staff: member.id,
-        created_at: now,
-        ended_at: None,
-    };
+    let id = SessionId::new(now, state.seams.random.bytes());
+    let session = Session { id, staff: member.id, created_at: now, ended_at: None };
     let id = member.id.to_string();
     caller.audit().identify(Actor { kind: ActorKind::Staff, id: Some(Text::open(&id)) });
     caller.audit().set_target("staff", Text::open(id));

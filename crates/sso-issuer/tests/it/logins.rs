@@ -168,10 +168,10 @@ async fn a_token_of_another_part_has_no_log_in_to_go_on_with_or_to_end() {
         let world = World::start(&database).await;
         let foreign = world.foreign_admin();
         for path in ["/api/auth/refresh", "/api/auth/logout"] {
-            problem(world.post(path, &foreign, &json!({})).await, 403, "permission_denied").await;
+            problem(world.post(path, &foreign, &json!({})).await, 409, "no_session").await;
         }
         let everywhere = world.post("/api/auth/logout", &foreign, &json!({ "everywhere": true })).await;
-        problem(everywhere, 403, "permission_denied").await;
+        problem(everywhere, 409, "no_session").await;
         let me = body(world.get("/api/auth/me", &foreign).await, 200).await;
         assert_eq!((&me["id"], &me["external"]), (&json!("crm-7"), &json!(true)));
     }

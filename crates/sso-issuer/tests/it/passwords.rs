@@ -41,6 +41,6 @@ async fn a_token_is_no_way_to_guess_a_password() {
         let short = json!({ "password": password_of(ANN), "newPassword": "short" });
         problem(world.post("/api/auth/password", &token, &short).await, 422, "invalid_body").await;
         let foreign = world.foreign_admin();
-        problem(world.post("/api/auth/password", &foreign, &said).await, 403, "permission_denied").await;
+        problem(world.post("/api/auth/password", &foreign, &said).await, 409, "no_session").await;
     }
 }

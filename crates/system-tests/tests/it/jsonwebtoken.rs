@@ -7,10 +7,14 @@ use std::process::{Command, Stdio};
 use auth::jwt::Signer;
 use auth::random::Random;
 use contract::clock::Clock;
+use reqwest::Method;
 use serde_json::{Value, json};
 use test_kit::credentials::ring;
+use test_kit::database::both;
+use test_kit::waiting::eventually;
 
-use crate::harness::environment;
+use crate::calls::{registration, staff_token, told};
+use crate::harness::{AllInOne, SSO_SECRET, environment};
 
 /// Reads lines of `{token, secret}`, and answers each with a line of its claims, or of why it is refused.
 const VERIFY: &str = r#"
@@ -136,4 +140,31 @@ fn a_wrong_secret_and_an_expired_token_do_not_pass() {
     assert!(heard[0]["claims"]["clientEmail"].is_string(), "{}", heard[0]);
     assert_eq!(heard[1]["error"], "invalid signature");
     assert_eq!(heard[2]["error"], "jwt expired");
+}
+
+/// The whole way: impersonated through the gateway, verified by the platform's library.
+#[tokio::test]
+async fn an_impersonation_through_the_gateway_passes() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let email = "o'brien+\"é\"@example.com";
+        assert_eq!(system.caller().webhook(&registration("1001", email)).await.status(), 200);
+        let impersonate = async || {
+            let request = system.caller().request(Method::POST, "/api/clients/1001/impersonate");
+            told(request.bearer_auth(staff_token("admin")).send().await.expect("an answer")).await
+        };
+        // Acknowledged, and soon applied.
+        let (status, answer) = eventually(impersonate, |(status, _)| *status == 200).await;
+        assert_eq!((status, &answer["expiresIn"]), (200, &json!(900)), "{answer}");
+        let token = answer["ssoToken"].as_str().expect("a token").to_owned();
+        let link = answer["ssoUrl"].as_str().expect("a link");
+        assert!(link.ends_with(&format!("/sso/impersonate?token={token}")), "{link}");
+        let heard = verified(&[(token, SSO_SECRET.to_owned())]);
+        let claims = &heard[0]["claims"];
+        assert_eq!(claims["clientEmail"], email, "{heard:?}");
+        assert_eq!(claims["impersonatedBy"], "staff@broker.example", "{heard:?}");
+        let times = (claims["exp"].as_i64().expect("exp"), claims["iat"].as_i64().expect("iat"));
+        assert_eq!(times.0 - times.1, 900);
+        assert!(claims.get("nbf").is_none(), "{heard:?}");
+    }
 }
