@@ -88,7 +88,7 @@ impl FilterForm {
     fn of(filters: &Filters, errors: &[FieldError]) -> Self {
         let error = |name: &str| {
             let own = errors.iter().find(|error| error.pointer.strip_prefix('/') == Some(name));
-            own.map(|error| error.detail.clone())
+            own.map(in_a_sentence)
         };
         let field = |name| Field::of(name, filters.get(name), error(name));
         let known =
@@ -108,6 +108,14 @@ impl FilterForm {
             others: others.map(|error| format!("{}: {}", error.pointer, error.detail)).collect(),
             any: filters.has_any(&NAMES),
         }
+    }
+}
+
+/// What is wrong with a field, for whoever filled it in.
+fn in_a_sentence(error: &FieldError) -> String {
+    match error.code.as_str() {
+        "not_a_time" => "This is not a time. Write it like 2026-11-25T07:00:00Z.".to_owned(),
+        _ => error.detail.clone(),
     }
 }
 

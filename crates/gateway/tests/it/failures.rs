@@ -219,6 +219,6 @@ async fn an_error_page_of_the_dashboard_is_shown_as_it_is() {
         assert_eq!((answer.status(), answer.body.as_slice()), (404, b"<p>Nothing</p>".as_slice()), "{page}");
         assert_eq!(answer.field("content-type"), Some("text/html; charset=utf-8"));
     }
-    let answer = gateway.get("/api/audit/entries").await;
+    let answer = gateway.get("/api/service/x").await;
     assert_eq!((answer.status(), answer.problem().as_str()), (404, "route_not_found"));
 }
