@@ -123,6 +123,8 @@ codes! {
     StaffNotFound = "staff_not_found", 404, "There is no such member of staff";
     /// A member of staff with this address is there already.
     StaffExists = "staff_exists", 409, "There is a member of staff with this address";
+    /// A token that belongs to no log-in, for what only a log-in can have done to it.
+    NoSession = "no_session", 409, "The token belongs to no log-in of this system";
     /// The only active admin, who can be neither disabled nor demoted.
     LastAdmin = "last_admin", 409, "This is the last active admin";
 }

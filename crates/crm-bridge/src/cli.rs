@@ -1,10 +1,11 @@
 //! The command line as data: what can be said, and nothing of what it does.
 
 pub(crate) mod events;
+pub(crate) mod staff;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 /// The CRM's side of the link to a trading platform. Without a command: everything in one process.
 #[derive(Debug, Parser)]
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     Migrate(MigrateArgs),
     /// Staff of the CRM
     #[command(subcommand)]
-    Staff(StaffCommand),
+    Staff(staff::StaffCommand),
     /// Ask a program whether it is ready; exit code 1 when it is not
     Health(HealthArgs),
 }
@@ -154,41 +155,4 @@ pub(crate) struct MigrateArgs {
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// `crm-bridge staff …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum StaffCommand {
-    /// Sign a short staff JWT under JWT_SECRET
-    Token(TokenArgs),
-}
-
-/// `crm-bridge staff token`
-#[derive(Debug, Args)]
-pub(crate) struct TokenArgs {
-    /// Whom the token names
-    #[arg(long)]
-    pub(crate) email: String,
-    /// What the token allows
-    #[arg(long, value_enum)]
-    pub(crate) role: RoleArg,
-    /// How long it is valid, in minutes (1 to 720)
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=720))]
-    pub(crate) minutes: u16,
-    /// Print one JSON object instead of text
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// The staff roles as words of the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum RoleArg {
-    /// Everything
-    Admin,
-    /// KYC, client status, the audit trail
-    Compliance,
-    /// Clients, notes, events
-    Support,
-    /// The audit trail only
-    Auditor,
 }

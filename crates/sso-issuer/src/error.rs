@@ -63,8 +63,7 @@ impl From<Error> for Failure {
             Error::PasswordChangeRequired => Self::new(Code::PasswordChangeRequired)
                 .with_detail("this password is good for one log-in, together with newPassword"),
             Error::Field(pointer, detail) => invalid_field(pointer, detail),
-            Error::NoSession => Self::new(Code::PermissionDenied)
-                .with_detail("this token does not belong to a log-in of this system"),
+            Error::NoSession => Self::new(Code::NoSession),
             Error::SessionOver => Self::new(Code::CredentialsInvalid),
             Error::Staff(Refusal::NotFound) => Self::new(Code::StaffNotFound),
             Error::Staff(Refusal::Exists) => Self::new(Code::StaffExists),

@@ -1,15 +1,23 @@
-//! What a person sees when everything has started: where it is, and what to try. No secret is in it.
+//! What a person sees when everything has started: where it is, and what to try. No secret is in it but the first admin's
+//! one-time password.
 
 use std::path::Path;
 
 use http_kit::config::Environment;
 
+use super::first_admin::{self, FirstAdmin};
 use super::services::Services;
 use crate::commands::say;
 use crate::settings;
 
 /// Prints it.
-pub(crate) fn print(services: &Services, environment: &Environment, data: &Path, made: &[&str]) {
+pub(crate) fn print(
+    services: &Services,
+    environment: &Environment,
+    data: &Path,
+    made: &[&str],
+    first: Option<&FirstAdmin>,
+) {
     let url = services.url();
     let file = settings::secrets_path(data);
     let secrets = file.display();
@@ -33,7 +41,7 @@ pub(crate) fn print(services: &Services, environment: &Environment, data: &Path,
   gateway    {url}
   databases  {databases}
   secrets    {origin}
-
+{admin}
 Try it in a second terminal:
 
   {load}
@@ -43,6 +51,7 @@ Try it in a second terminal:
   curl -i {url}/api/service/clients/ann@example.com -H \"Authorization: Bearer $SERVICE_API_TOKEN\"
 
 Ctrl-C stops it.",
+        admin = first_admin::lines(first, url),
         version = env!("CARGO_PKG_VERSION"),
     ));
 }

@@ -2,6 +2,7 @@
 //! missing (folder, secrets, tables) and tells a person what to try; it must not do anything that a service does.
 
 pub(crate) mod databases;
+pub(crate) mod first_admin;
 mod greeting;
 mod services;
 
@@ -29,7 +30,11 @@ pub(crate) fn run(data: &Path) -> Ended {
 #[tokio::main(worker_threads = 2)]
 async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
     let running = start(environment, data).await?;
-    greeting::print(&running, environment, data, made);
+    match first_admin::make(environment, data).await {
+        Ok(first) => greeting::print(&running, environment, data, made, first.as_ref()),
+        // What is up must not end without draining.
+        Err(message) => return stop(running).await.and(Err(message)),
+    }
     until_asked(&running).await?;
     stop(running).await
 }

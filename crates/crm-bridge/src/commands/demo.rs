@@ -15,6 +15,7 @@ use trading_sim::platform::Platform;
 use trading_sim::traffic::Sending;
 
 use super::{Ended, in_words, say};
+use crate::all_in_one::first_admin::{self, FirstAdmin};
 use crate::cli::DemoArgs;
 use crate::{all_in_one, secrets_file, settings};
 
@@ -43,12 +44,16 @@ async fn serve(mut environment: Environment, data: &Path, rate: f64) -> Ended {
     let page_url = format!("http://{}", listener.local_addr().map_err(in_words)?);
     environment.set("TRADING_PLATFORM_URL", &page_url);
     let running = all_in_one::start(&environment, data).await?;
+    let first = match first_admin::make(&environment, data).await {
+        Ok(first) => first,
+        Err(message) => return all_in_one::stop(running).await.and(Err(message)),
+    };
 
     let platform = platform(&environment, running.url())?;
     let page = Page::start(listener, platform.sso().map_err(in_words)?, Clock::system()).map_err(in_words)?;
     let sending = Sending::by(platform.webhooks(TRIES).map_err(in_words)?);
     let crm = platform.service_api(TRIES).map_err(in_words)?;
-    greet(running.url(), &page_url, data, rate);
+    greet(running.url(), &page_url, data, rate, first.as_ref());
 
     let (stop, stopping) = Shutdown::channel();
     let clock = Clock::system();
@@ -76,7 +81,7 @@ fn platform(environment: &Environment, crm: &str) -> Result<Settings, String> {
     Ok(Settings::new(names.into_iter().collect()))
 }
 
-fn greet(crm: &str, platform: &str, data: &Path, rate: f64) {
+fn greet(crm: &str, platform: &str, data: &Path, rate: f64, first: Option<&FirstAdmin>) {
     let path = settings::secrets_path(data);
     let secrets = path.display().to_string().replace('\'', "'\\''");
     say(format_args!(
@@ -84,7 +89,7 @@ fn greet(crm: &str, platform: &str, data: &Path, rate: f64) {
 
   CRM        {crm}
   platform   {platform}, simulated: people register, pay in and out, trade, pass KYC; {rate} events a second
-
+{admin}
 Look on in a second terminal:
 
   set -a; . '{secrets}'; set +a
@@ -92,6 +97,7 @@ Look on in a second terminal:
   curl -s \"{crm}/api/audit/entries?limit=5\" -H \"Authorization: Bearer $token\"
 
 Ctrl-C ends it. To begin afresh, remove {data}.",
+        admin = first_admin::lines(first, crm),
         version = env!("CARGO_PKG_VERSION"),
         data = data.display(),
         folder = data.display().to_string().replace('\'', "'\\''"),

@@ -6,7 +6,7 @@ mod events;
 mod health;
 mod migrate;
 mod secrets;
-mod staff;
+pub(crate) mod staff;
 mod webhook;
 
 use std::error::Error;

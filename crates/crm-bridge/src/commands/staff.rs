@@ -1,4 +1,7 @@
-//! `crm-bridge staff`: a staff JWT for whoever holds JWT_SECRET anyway. It gives no right that the secret does not give.
+//! `crm-bridge staff`: who works here, for whoever holds the database anyway; and a staff JWT for whoever holds JWT_SECRET anyway. It
+//! gives no right that those do not give.
+
+pub(crate) mod members;
 
 use std::path::Path;
 
@@ -9,25 +12,31 @@ use http_kit::config::Environment;
 use serde_json::json;
 
 use super::{Ended, in_words, say};
-use crate::cli::{RoleArg, StaffCommand, TokenArgs};
+use crate::cli::staff::{RoleArg, StaffCommand, TokenArgs};
 use crate::settings;
 
 pub(crate) fn run(data: &Path, command: StaffCommand) -> Ended {
     match command {
         StaffCommand::Token(arguments) => token(data, &arguments),
+        of_members => members::run(data, of_members),
+    }
+}
+
+impl From<RoleArg> for Role {
+    fn from(word: RoleArg) -> Self {
+        match word {
+            RoleArg::Admin => Self::Admin,
+            RoleArg::Compliance => Self::Compliance,
+            RoleArg::Support => Self::Support,
+            RoleArg::Auditor => Self::Auditor,
+        }
     }
 }
 
 fn token(data: &Path, arguments: &TokenArgs) -> Ended {
     let environment = settings::environment(data).map_err(in_words)?;
-    let role = match arguments.role {
-        RoleArg::Admin => Role::Admin,
-        RoleArg::Compliance => Role::Compliance,
-        RoleArg::Support => Role::Support,
-        RoleArg::Auditor => Role::Auditor,
-    };
     let seconds = i64::from(arguments.minutes) * 60;
-    let token = sign(&environment, &arguments.email, role, seconds)?;
+    let token = sign(&environment, &arguments.email, arguments.role.into(), seconds)?;
     if arguments.json {
         say(json!({"token": token, "expiresIn": seconds}));
     } else {

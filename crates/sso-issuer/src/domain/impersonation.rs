@@ -149,3 +149,65 @@ pub(crate) fn chosen(matches: Vec<FoundClient>) -> Result<(FoundClient, String),
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use auth::digest::hmac_sha256;
+    use auth::jwt::{Signer, Verifier};
+    use auth::keyring::KeyRing;
+    use auth::secret::Secret;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn made(client_id: Option<String>, staff_email: String, second: i64) -> Impersonation {
+        let now = Timestamp::from_micros(second * 1_000_000 + 999_999);
+        Impersonation {
+            id: TokenId::new(now, [3; 10]),
+            client: ClientRef::new(now, [7; 10]),
+            client_id,
+            source: "site".to_owned(),
+            staff_id: "st_1".to_owned(),
+            staff_email,
+            reason: None,
+            issued_at: now,
+            expires_at: now.plus(LIFE),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
+
+        /// Whatever the addresses and the secret are, the token holds under the secret's text, for fifteen minutes, and says them byte
+        /// for byte.
+        #[test]
+        fn tokens_say_what_they_are_made_of(
+            secret in "[ -~]{1,90}",
+            email in any::<String>(),
+            staff in any::<String>(),
+            client_id in prop::option::of("\\PC{1,40}"),
+            second in 0..4_000_000_000_i64,
+        ) {
+            let ring = KeyRing::new(Secret::new(secret.clone()), Vec::new());
+            let made = made(client_id.clone(), staff.clone(), second);
+            let token = made.token(&email, &Signer::with_key_id(ring.clone())).expect("signed");
+            prop_assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)));
+            let (signed, tag) = token.rsplit_once('.').expect("three parts");
+            prop_assert_eq!(tag, URL_SAFE_NO_PAD.encode(hmac_sha256(secret.as_bytes(), signed.as_bytes())));
+            let payload = signed.split_once('.').expect("two parts").1;
+            let claims: Value =
+                serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("JSON");
+            prop_assert_eq!(&claims["clientEmail"], &json!(email));
+            prop_assert_eq!(&claims["impersonatedBy"], &json!(staff));
+            prop_assert_eq!(claims.get("clientId").cloned(), client_id.map(Value::from));
+            prop_assert_eq!((&claims["iat"], &claims["exp"]), (&json!(second), &json!(second + 900)));
+            prop_assert_eq!(claims.get("nbf"), None);
+            let verifier = Verifier::new(ring);
+            prop_assert!(verifier.verify(&token, Timestamp::from_micros((second + 899) * 1_000_000)).is_ok());
+            prop_assert!(verifier.verify(&token, Timestamp::from_micros((second + 900) * 1_000_000)).is_err());
+        }
+    }
+}

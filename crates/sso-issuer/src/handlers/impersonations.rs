@@ -1,6 +1,7 @@
 //! Links by which staff open a client's session on the platform. A token leaves only after its hash and its audit entry are durable,
 //! and is written nowhere else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LINK};
@@ -44,7 +45,7 @@ struct Link {
 pub(crate) async fn create_impersonation(
     caller: Caller<Staff<AdminOnly>>,
     request: HttpRequest,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     body: Bytes,
 ) -> Result<HttpResponse, Failure> {
     let asked = asked(request.uri().path()).ok_or(Unfit::NotFound).map_err(Error::from)?;
@@ -148,7 +149,7 @@ pub(crate) struct Page {
 /// `GET /api/impersonations`: newest first.
 pub(crate) async fn list_impersonations(
     _: Caller<Staff<AdminOnly>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     page: Query<Page>,
 ) -> Result<HttpResponse, Failure> {
     let Page { limit, cursor } = page.into_inner();

@@ -1,5 +1,7 @@
 //! Passwords of one's own.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json};
 use auth::secret::Secret;
@@ -26,7 +28,7 @@ pub(crate) struct ChangePassword {
 /// stolen JWT is no way to guess.
 pub(crate) async fn change_password(
     caller: Caller<Staff<AnyStaff>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     asked: Json<ChangePassword>,
 ) -> Result<HttpResponse, Failure> {
     let ChangePassword { password, new_password } = asked.into_inner();

@@ -1,5 +1,7 @@
 //! Log-ins. Whether the name is unknown, the password wrong or the member disabled, the same work is done and the same is answered.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data, Json};
 use auth::secret::Secret;
@@ -44,7 +46,7 @@ struct LoggedIn {
 /// `POST /api/auth/login`
 pub(crate) async fn create_session(
     caller: Caller<Anyone>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     asked: Json<LogIn>,
 ) -> Result<HttpResponse, Failure> {
     let LogIn { email, password, new_password } = asked.into_inner();
@@ -66,12 +68,8 @@ pub(crate) async fn create_session(
     drop(leave);
 
     let now = state.seams.clock.now();
-    let session = Session {
-        id: SessionId::new(now, state.seams.random.bytes()),
-        staff: member.id,
-        created_at: now,
-        ended_at: None,
-    };
+    let id = SessionId::new(now, state.seams.random.bytes());
+    let session = Session { id, staff: member.id, created_at: now, ended_at: None };
     let id = member.id.to_string();
     caller.audit().identify(Actor { kind: ActorKind::Staff, id: Some(Text::open(&id)) });
     caller.audit().set_target("staff", Text::open(id));
@@ -123,7 +121,7 @@ fn answer(state: &State, session: &Session, member: &Member) -> Result<HttpRespo
 /// `POST /api/auth/refresh`: a new JWT of the same log-in.
 pub(crate) async fn refresh_session(
     caller: Caller<Staff<AnyStaff>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
 ) -> Result<HttpResponse, Failure> {
     let id = caller.staff()?.session.clone().filter(|id| Session::is_ours(id)).ok_or(Error::NoSession)?;
     let entry = seal(&caller.audit().take_entry(), &state.seams.random);
@@ -145,7 +143,7 @@ struct LogOut {
 /// `POST /api/auth/logout`: ends this log-in, or with `{"everywhere": true}` all of one's own.
 pub(crate) async fn end_session(
     caller: Caller<Staff<AnyStaff>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     body: Bytes,
 ) -> Result<HttpResponse, Failure> {
     let LogOut { everywhere } = if body.trim_ascii().is_empty() {
@@ -183,7 +181,7 @@ struct Me {
 /// `GET /api/auth/me`
 pub(crate) async fn read_session(
     caller: Caller<Staff<AnyStaff>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
 ) -> Result<HttpResponse, Failure> {
     let staff = caller.staff()?;
     let id = staff.id.clone();

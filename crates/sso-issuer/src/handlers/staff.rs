@@ -1,5 +1,7 @@
 //! The staff table, for admins; and what other services ask about whoever shows them a staff JWT.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path};
 use auth::staff::Role;
@@ -25,7 +27,7 @@ const ASKING: [&str; 3] = [AUDIT_LOG, SERVICE_API, WEBHOOK_INGEST];
 /// here.
 pub(crate) async fn check_staff(
     caller: Caller<Internal>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     asked: Json<CheckStaff>,
 ) -> Result<Json<StaffVerdict>, Failure> {
     if !matches!(caller.identity(), Identity::Internal(service) if ASKING.contains(&service.as_str())) {
@@ -38,7 +40,7 @@ pub(crate) async fn check_staff(
 /// `GET /api/staff`
 pub(crate) async fn list_staff(
     _: Caller<Staff<AdminOnly>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
 ) -> Result<HttpResponse, Failure> {
     let staff = register::list(&state.database).await.map_err(Error::from)?;
     Ok(private(HttpResponse::Ok(), StaffList { staff }))
@@ -63,7 +65,7 @@ struct WithPassword<'a> {
 /// `POST /api/staff`: adds somebody, with a one-time password.
 pub(crate) async fn create_staff(
     caller: Caller<Staff<AdminOnly>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     asked: Json<CreateStaff>,
 ) -> Result<HttpResponse, Failure> {
     let CreateStaff { email, name: called, role } = asked.into_inner();
@@ -95,7 +97,7 @@ pub(crate) struct ChangeStaff {
 /// `PATCH /api/staff/{id}`
 pub(crate) async fn change_staff(
     caller: Caller<Staff<AdminOnly>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     id: Path<String>,
     asked: Json<ChangeStaff>,
 ) -> Result<HttpResponse, Failure> {
@@ -116,7 +118,7 @@ pub(crate) async fn change_staff(
 /// `POST /api/staff/{id}/reset-password`: a one-time password in place of the member's.
 pub(crate) async fn reset_staff_password(
     caller: Caller<Staff<AdminOnly>>,
-    state: Data<State>,
+    state: Data<Arc<State>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Failure> {
     let id = member_id(&id)?;

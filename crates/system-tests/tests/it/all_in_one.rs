@@ -11,7 +11,7 @@ use test_kit::database::both;
 
 use crate::calls::{Caller, registration, told};
 use crate::harness::{
-    AllInOne, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, wait_for,
+    AllInOne, PATIENCE, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, wait_for,
     wait_until_ready,
 };
 
@@ -44,6 +44,53 @@ async fn the_first_start_makes_secrets_and_the_next_keeps_them() {
     let (mut process, gateway, _) = start_bare(&data);
     wait_until_ready(&gateway).await;
     assert_eq!(fs::read_to_string(&secrets).expect("there"), first, "never made anew");
+    assert_eq!(process.stop(), Some(0));
+}
+
+/// What it prints for people, to the last line.
+fn greeting(lines: &std::sync::mpsc::Receiver<String>) -> Vec<String> {
+    let mut printed = Vec::new();
+    while printed.last().is_none_or(|line: &String| !line.starts_with("Ctrl-C")) {
+        printed.push(lines.recv_timeout(PATIENCE).expect("a whole greeting"));
+    }
+    printed
+}
+
+#[tokio::test]
+async fn the_first_start_makes_an_admin_whose_password_is_shown_once_and_used_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || {
+        let mut command = command("crm-bridge");
+        command.arg("--data-dir").arg(folder.path()).env("LISTEN_ADDRESS", "127.0.0.1:0");
+        Running::start(command.env("CRM_ADMIN_EMAIL", "boss@broker.example"))
+    };
+    let (mut process, lines) = start();
+    let printed = greeting(&lines);
+    let said = |name: &str| {
+        let found = printed.iter().find_map(|line| line.trim().strip_prefix(name)).map(str::trim);
+        found.unwrap_or_else(|| panic!("no {name} in {printed:?}")).to_owned()
+    };
+    let (gateway, password) = (said("gateway"), said("password"));
+    assert_eq!(said("email"), "boss@broker.example");
+    wait_until_ready(&gateway).await;
+    let caller = Caller::of(gateway);
+    let log_in = async || {
+        let body = format!(
+            r#"{{"email":"boss@broker.example","password":"{password}","newPassword":"a password of my own"}}"#
+        );
+        let asked = caller.request(reqwest::Method::POST, "/api/auth/login").body(body);
+        told(asked.send().await.expect("an answer")).await
+    };
+    let (status, answer) = log_in().await;
+    assert_eq!(status, 200, "{answer}");
+    let (status, _) = log_in().await;
+    assert_eq!(status, 401);
+    assert!(!process.log().contains(&password), "it was logged");
+    assert_eq!(process.stop(), Some(0), "{}", process.log());
+
+    let (mut process, lines) = start();
+    let printed = greeting(&lines);
+    assert!(!printed.iter().any(|line| line.contains("password")), "{printed:?}");
     assert_eq!(process.stop(), Some(0));
 }
 

@@ -5,10 +5,11 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use test_kit::database::{postgres, sqlite};
+use test_kit::database::{Backend, both, postgres, sqlite};
 
 use crate::harness::{
     AllInOne, JWT_SECRET, SECRETS, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, run,
+    wait_for,
 };
 
 const BODY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/client.registered.json");
@@ -160,6 +161,62 @@ async fn a_staff_token_opens_what_its_role_may() {
     }
 }
 
+/// I6, over processes: what the operator's command changes, every service minds at the next request.
+#[tokio::test]
+async fn staff_are_added_disabled_and_reset_by_command_and_each_change_is_on_the_trail() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let staff = |arguments: &[&str]| {
+            let mut command = command("crm-bridge");
+            command.arg("--data-dir").arg(system.data.path()).arg("staff").args(arguments).arg("--json");
+            if system.database.backend() == Backend::Postgres {
+                command.env("DATABASE_URL", system.database.url_text("whole"));
+            }
+            run(&mut command)
+        };
+        let added = json(&staff(&["add", "--email", "sue@broker.example", "--role", "auditor"]));
+        let (id, one_time) = (added["staff"]["id"].as_str(), added["oneTimePassword"].as_str());
+        let (id, one_time) = (id.expect("an id"), one_time.expect("a password"));
+        let again = staff(&["add", "--email", "SUE@broker.example", "--role", "admin"]);
+        assert_eq!(again.status.code(), Some(1));
+        let body = format!(
+            r#"{{"email":"sue@broker.example","password":"{one_time}","newPassword":"a password of her own"}}"#
+        );
+        let log_in = system.caller().request(reqwest::Method::POST, "/api/auth/login").body(body);
+        let answer = log_in.send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let answer: serde_json::Value =
+            serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
+        let token = answer["token"].as_str().expect("a token");
+        let read = async || {
+            let read = system.caller().request(reqwest::Method::GET, "/api/audit/entries").bearer_auth(token);
+            read.send().await.expect("an answer").status().as_u16()
+        };
+        assert_eq!(read().await, 200);
+        assert!(staff(&["set-role", id, "--role", "support"]).status.success());
+        assert_eq!(read().await, 403);
+        assert!(staff(&["set-role", id, "--role", "auditor"]).status.success());
+        assert_eq!(read().await, 200);
+        assert!(staff(&["disable", "sue@broker.example"]).status.success());
+        assert_eq!(read().await, 401);
+        assert!(staff(&["enable", "sue@broker.example"]).status.success());
+        let reset = json(&staff(&["reset-password", id]));
+        assert_ne!(reset["oneTimePassword"].as_str(), Some(one_time));
+        assert_eq!(staff(&["disable", "nobody@broker.example"]).status.code(), Some(1));
+        let listed = json(&staff(&["list"]));
+        let emails: Vec<_> =
+            listed["staff"].as_array().expect("staff").iter().map(|one| &one["email"]).collect();
+        assert_eq!(emails, ["admin@example.com", "sue@broker.example"], "the first admin, and Sue");
+        assert_eq!(staff(&["disable", "admin@example.com"]).status.code(), Some(1), "the last admin stays");
+        wait_for("the changes on the trail", async || {
+            let entries = system.caller().trail(&format!("target={id}&text=staff")).await;
+            let of = |action: &str| entries.iter().filter(|entry| entry["action"] == action).count();
+            (of("staff.create"), of("staff.change"), of("staff.reset_password")) == (1, 4, 1)
+        })
+        .await;
+    }
+}
+
 #[test]
 fn migrate_makes_a_bare_folder_and_a_check_makes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -184,7 +241,7 @@ fn migrate_says_what_it_did() {
     assert_eq!((before.status.code(), &json(&before)["current"]), (Some(1), &false.into()));
     let ran = migrate(&[]);
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-    assert_eq!(json(&ran)["services"].as_array().map(Vec::len), Some(3));
+    assert_eq!(json(&ran)["services"].as_array().map(Vec::len), Some(4));
     let after = migrate(&["--check"]);
     assert_eq!((after.status.code(), &json(&after)["current"]), (Some(0), &true.into()));
     let again = migrate(&[]);

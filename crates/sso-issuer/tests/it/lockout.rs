@@ -1,0 +1,72 @@
+//! I14: the eleventh attempt at a name within fifteen minutes, in a row, at once, over replicas and restarts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use auth::staff::Role;
+use futures_util::future::join_all;
+use test_kit::database::both;
+
+use crate::world::{World, body, password_of, problem};
+
+const ANN: &str = "ann@broker.example";
+const WRONG: &str = "not the right password";
+
+#[tokio::test]
+async fn the_eleventh_attempt_is_refused_also_after_a_restart_and_also_of_names_nobody_has() {
+    for database in both() {
+        let world = World::start(&database).await;
+        world.employ(ANN, Role::Support).await;
+        for name in [ANN, "nobody@broker.example"] {
+            for _ in 0..10 {
+                problem(world.log_in(name, WRONG).await, 401, "login_failed").await;
+                world.hands.advance(Duration::from_secs(1));
+            }
+            let locked = world.log_in(name, WRONG).await;
+            assert_eq!(locked.headers()["retry-after"], "890");
+            problem(locked, 429, "login_locked").await;
+        }
+        // The right password is of no use either, and other ways to write the name are the same name.
+        problem(world.log_in(" Ann@BROKER.example", &password_of(ANN)).await, 429, "login_locked").await;
+        let again = world.beside(&database).await;
+        world.running.stop().await.expect("a clean stop");
+        problem(again.log_in(ANN, &password_of(ANN)).await, 429, "login_locked").await;
+        // Ten seconds went by for each name, so Ann's first failure is 20 s old.
+        again.hands.advance(Duration::from_secs(15 * 60 - 20 - 1));
+        problem(again.log_in(ANN, &password_of(ANN)).await, 429, "login_locked").await;
+        again.hands.advance(Duration::from_secs(1));
+        body(again.log_in(ANN, &password_of(ANN)).await, 200).await;
+        let refused = again.entries("session.create").await;
+        let locked = refused.iter().filter(|entry| entry["reason"] == "login_locked").count();
+        assert_eq!(locked, 5, "each is on the trail");
+    }
+}
+
+#[tokio::test]
+async fn a_right_password_clears_the_failures_before_it() {
+    for database in both() {
+        let world = World::start(&database).await;
+        world.employ(ANN, Role::Support).await;
+        for _ in 0..3 {
+            for _ in 0..9 {
+                problem(world.log_in(ANN, WRONG).await, 401, "login_failed").await;
+            }
+            body(world.log_in(ANN, &password_of(ANN)).await, 200).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_many_attempts_at_once_ten_are_looked_at() {
+    for database in both() {
+        let world = World::start(&database).await;
+        world.employ(ANN, Role::Support).await;
+        let other = world.beside(&database).await;
+        let attempts = (0..20).flat_map(|_| [world.log_in(ANN, WRONG), other.log_in(ANN, WRONG)]);
+        let mut statuses = BTreeMap::new();
+        for answer in join_all(attempts).await {
+            *statuses.entry(answer.status().as_u16()).or_insert(0) += 1;
+        }
+        assert_eq!(statuses, BTreeMap::from([(401, 10), (429, 30)]));
+    }
+}
