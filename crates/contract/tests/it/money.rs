@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
 use contract::json::Json;
-use contract::money::{Amount, AmountError, BadCurrency, Currency};
+use contract::money::{Amount, AmountError, BadCurrency, Currency, Sum};
 use proptest::prelude::*;
 
 fn number(text: &str, currency: &str) -> Result<String, AmountError> {
@@ -222,4 +222,19 @@ proptest! {
             drop(Amount::read(&json, None));
         }
     }
+}
+
+#[test]
+fn a_sum_may_have_more_digits_than_any_amount_and_is_as_plain() {
+    let nines: Amount = "99999999999999999999.999999999999999999".parse().unwrap();
+    let (mut sum, mut none) = (Sum::zero(), Sum::zero());
+    for _ in 0..1_000 {
+        sum.add(&nines);
+    }
+    none.add(&"-0.50".parse().unwrap());
+    assert_eq!(sum.to_string(), "99999999999999999999999.999999999999999");
+    assert_eq!((Sum::zero().to_string(), none.to_string()), ("0".to_owned(), "-0.5".to_owned()));
+    assert_eq!(sum.less(&sum).to_string(), "0");
+    assert_eq!(serde_json::from_value::<Sum>(serde_json::json!(sum)).unwrap(), sum);
+    assert!("1,000".parse::<Sum>().is_err());
 }

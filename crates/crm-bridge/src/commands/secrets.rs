@@ -86,11 +86,11 @@ fn of_all(mut environment: Environment) -> Option<Finding> {
     if let Err(error) = environment.require_distinct_secrets() {
         return Some(refused(error));
     }
-    for name in ["WEBHOOK_SECRET", "INTERNAL_SECRET"] {
+    for name in ["WEBHOOK_SECRET", "INTERNAL_SECRET", "JWT_SECRET"] {
         environment.set_default(name, "placeholder-for-a-secret-that-is-not-set");
     }
     environment.set("DATABASE_URL", "sqlite:unused");
-    for name in ["SERVICE_API_URL", "AUDIT_LOG_URL"] {
+    for name in ["SERVICE_API_URL", "AUDIT_LOG_URL", "SSO_ISSUER_URL"] {
         environment.set(name, "http://127.0.0.1");
     }
     webhook_ingest::Config::from_environment(&environment).err().map(refused)

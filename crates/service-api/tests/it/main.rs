@@ -7,6 +7,8 @@ mod apply;
 #[cfg(test)]
 mod conflicts;
 #[cfg(test)]
+mod convergence;
+#[cfg(test)]
 mod effects;
 #[cfg(test)]
 mod failures;
@@ -18,6 +20,8 @@ mod kyc;
 mod lists;
 #[cfg(test)]
 mod lookup;
+#[cfg(test)]
+mod merging;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use contract::ids::EventId;
 use contract::internal::{ApplyEvent, ApplyResult};
+use serde_json::{Value, json};
 use test_kit::database::postgres;
 
-use crate::support::{Api, NOBODY, apply_at, named, registered};
+use crate::support::{Api, NOBODY, apply_at, named, registered, told};
 
 /// Applies `events` in batches through the replica, and counts the effects of each.
 async fn effects(api: &Api, events: Vec<ApplyEvent>, batch: usize) -> HashMap<EventId, usize> {
@@ -92,5 +93,128 @@ async fn a_client_in_two_batches_at_once_loses_no_field() {
             (&record["firstName"], &record["phone"]),
             (&format!("n{round}").into(), &format!("p{round}").into())
         );
+    }
+}
+
+/// Applies the batch, of which nothing may be in conflict or fail.
+async fn takes_effect(api: &Api, batch: Vec<ApplyEvent>) {
+    for (result, reason) in apply_at(api.running.address(), &batch).await {
+        assert!(matches!(result, ApplyResult::Applied | ApplyResult::Superseded), "{result:?} {reason:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_keys_of_accounts_and_transactions_in_both_at_once_are_one_row_each() {
+    const KEYS: i64 = 12;
+    const ROUNDS: i64 = 12;
+    let on = postgres();
+    let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
+    for round in 0..ROUNDS {
+        // Two names that share no lock: that they are one person's turns out later.
+        let batch = |second: i64, name: &str, named: &str| -> Vec<ApplyEvent> {
+            let mut batch = Vec::new();
+            for key in 0..KEYS {
+                let key = format!("{round}-{key}");
+                let account = json!({name: named, "accountId": key, "server": "s", "balance": second});
+                batch.push(told(second, "account.updated", &account));
+                let money = json!({name: named, "transactionId": key, "amount": 5});
+                batch.push(told(second, "deposit.completed", &money));
+                batch.push(told(second, "withdrawal.completed", &money));
+            }
+            batch
+        };
+        let (client_id, email) = (format!("c{round}"), format!("p{round}@x.org"));
+        let by_id = batch(1, "clientId", &client_id);
+        let mut by_address = batch(2, "email", &email);
+        by_address.reverse();
+        let mut again = batch(3, "clientId", &client_id);
+        again.rotate_left(7);
+        tokio::join!(takes_effect(&one, by_id), takes_effect(&other, by_address), takes_effect(&one, again));
+
+        let both =
+            told(9, "kyc.updated", &json!({"clientId": client_id, "email": email, "kycStatus": "approved"}));
+        one.applies(&[both]).await;
+        let accounts = other.call("GET", &format!("/accounts/{email}"), &Value::Null).await.json();
+        let balances: Vec<_> =
+            accounts["accounts"].as_array().expect("a list").iter().map(|one| &one["balance"]).collect();
+        assert_eq!(balances, vec!["3"; 12], "{accounts}");
+        let page = other.call("GET", &format!("/clients/{email}/transactions"), &Value::Null).await.json();
+        assert_eq!(page["totals"][0]["deposits"], (KEYS * 5).to_string(), "{page}");
+        assert_eq!(page["totals"][0]["net"], "0");
+        assert_eq!(page["transactions"].as_array().map(Vec::len), Some(24));
+    }
+    let count = async |query| one.texts(query).await;
+    assert_eq!(
+        count("select cast(count(*) as text) as text from accounts").await,
+        [(KEYS * ROUNDS).to_string()]
+    );
+    assert_eq!(
+        count("select cast(count(*) as text) as text from transactions").await,
+        [(KEYS * ROUNDS * 2).to_string()]
+    );
+    let events = usize::try_from(ROUNDS * (KEYS * 9 + 1)).expect("few");
+    assert_eq!(one.entries("event.apply", events).await.len(), events, "every event took effect once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clients_with_one_new_key_at_once_are_one_applied_and_one_in_conflict() {
+    let on = postgres();
+    let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
+    for round in 0..20 {
+        let batch = |client: &str| -> Vec<ApplyEvent> {
+            let client = format!("{client}{round}");
+            let account = json!({"clientId": client, "accountId": round, "balance": 1});
+            let money = json!({"clientId": client, "transactionId": round, "amount": 5});
+            vec![told(1, "account.updated", &account), told(2, "deposit.completed", &money)]
+        };
+        let (anns, bobs) = (batch("ann"), batch("bob"));
+        let (anns, bobs) =
+            tokio::join!(apply_at(one.running.address(), &anns), apply_at(other.running.address(), &bobs));
+        for (ann, bob) in anns.iter().zip(&bobs) {
+            let mut results = [ann.0, bob.0];
+            results.sort_by_key(|result| *result != ApplyResult::Applied);
+            assert_eq!(
+                results,
+                [ApplyResult::Applied, ApplyResult::Conflict],
+                "round {round}: {ann:?} {bob:?}"
+            );
+        }
+    }
+    assert_eq!(one.texts("select cast(count(*) as text) as text from accounts").await, ["20"]);
+    let states = one
+        .texts(
+            "select distinct state || ' ' || cast(count(*) as text) as text from transactions group by state",
+        )
+        .await;
+    assert_eq!(states, ["conflict 40"], "both are kept");
+}
+
+/// A decision locks the clients of all variants; batches about the same transactions lock them the other way round.
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_and_events_about_one_transaction_do_not_stop_each_other() {
+    let on = postgres();
+    let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
+    let deposit = |second: i64, client: &str, amount: i64| {
+        told(
+            second,
+            "deposit.completed",
+            &json!({"clientId": client, "transactionId": "7", "amount": amount}),
+        )
+    };
+    one.apply(&[deposit(1, "ann", 1), deposit(2, "bob", 2)]).await;
+    let page = one.as_staff("admin", "GET", "/api/clients/ann/transactions", &Value::Null).await.json();
+    let id = page["transactions"][0]["id"].as_str().expect("an id").to_owned();
+    let path = format!("/api/clients/ann/transactions/{id}/accept");
+    for round in 10..25 {
+        // New facts each time, so that there is something to decide.
+        let batch = [deposit(round, "bob", round), deposit(round, "ann", round)];
+        let (decided, verdicts) = tokio::join!(
+            one.as_staff("admin", "POST", &path, &Value::Null),
+            apply_at(other.running.address(), &batch)
+        );
+        assert!(matches!(decided.status, 200 | 409), "{decided:?}");
+        for (result, reason) in verdicts {
+            assert_eq!(result, ApplyResult::Conflict, "{reason:?}");
+        }
     }
 }

@@ -33,17 +33,20 @@ pub(crate) async fn check(
         .await
 }
 
-/// The member whom a JWT names: by id, else by address.
+/// The member whom a JWT names: by id, else by address. A `sub` that is an address counts too: whom the table knows must not pass for
+/// somebody whom it does not.
 fn known(conn: &mut Conn, asked: &CheckStaff) -> DbResult<Option<Member>> {
     if asked.sub.parse::<StaffId>().is_ok()
         && let Some(member) = staff::by_id(conn, &asked.sub)?
     {
         return Ok(Some(member));
     }
-    match asked.email.as_deref().or(Some(asked.sub.as_str())).and_then(EmailKey::of) {
-        Some(key) => staff::by_address(conn, &key),
-        None => Ok(None),
+    for key in [asked.email.as_deref(), Some(&asked.sub)].into_iter().flatten().filter_map(EmailKey::of) {
+        if let Some(member) = staff::by_address(conn, &key)? {
+            return Ok(Some(member));
+        }
     }
+    Ok(None)
 }
 
 /// What people call a member.

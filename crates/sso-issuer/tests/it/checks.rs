@@ -68,6 +68,10 @@ async fn a_token_can_only_lower_what_the_table_says() {
             ),
             (json!({ "sub": sue, "role": "admin" }), json!(["support"])),
             (json!({ "sub": "SUE@broker.example", "role": "support" }), json!(["support"])),
+            (
+                json!({ "sub": "sue@broker.example", "email": "x@y.example", "role": "admin" }),
+                json!(["support"]),
+            ),
             (json!({ "sub": sue, "role": "auditor" }), json!("refused")),
             (json!({ "sub": sue, "email": ANN, "role": "admin" }), json!(["support"])),
             (json!({ "sub": ann }), json!("refused")),

@@ -81,12 +81,15 @@ fn nothing_unfinished_ships() {
 }
 
 /// The services, each with the rooms that it has besides those of all.
-const SERVICES: [(&str, &[&str]); 4] = [
+const SERVICES: [(&str, &[&str]); 6] = [
     ("webhook-ingest", &[]),
     ("service-api", &[]),
     ("audit-log", &[]),
-    // What passes requests on: the way to a service and back, the rules for headers and paths, and its trail without a database.
-    ("gateway", &["hop", "headers.rs", "paths.rs", "trail.rs"]),
+    ("sso-issuer", &[]),
+    // Pages instead of a database.
+    ("dashboard", &["pages"]),
+    // What passes requests on: the way to a service and back, the limits, and the rules for headers and paths.
+    ("gateway", &["hop", "limits", "headers.rs", "paths.rs"]),
 ];
 
 #[test]
