@@ -1,5 +1,7 @@
 //! Every address a client ever had.
 
+use std::collections::BTreeMap;
+
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
 use db::{Conn, DbResult, on_backend};
@@ -7,7 +9,6 @@ use diesel::prelude::*;
 
 use super::schema::client_emails;
 use super::{CHUNK, stored};
-use crate::domain::book::Merged;
 
 #[derive(Insertable)]
 #[diesel(table_name = client_emails, treat_none_as_default_value = false)]
@@ -38,30 +39,39 @@ pub(crate) fn among(
 
 /// Adds addresses; those that are there stay.
 pub(crate) fn add(conn: &mut Conn, addresses: &[(ClientRef, EmailKey)]) -> DbResult<()> {
-    for addresses in addresses.chunks(CHUNK) {
-        let rows: Vec<Row<'_>> = addresses
-            .iter()
-            .map(|(client, key)| Row { client: client.to_string(), email_key: key.as_str() })
-            .collect();
+    let rows: Vec<Row<'_>> = addresses
+        .iter()
+        .map(|(client, key)| Row { client: client.to_string(), email_key: key.as_str() })
+        .collect();
+    insert(conn, &rows)
+}
+
+/// Gives all addresses of merged clients to those that the pointers lead to.
+pub(crate) fn hand_over(conn: &mut Conn, pointers: &BTreeMap<ClientRef, ClientRef>) -> DbResult<()> {
+    if pointers.is_empty() {
+        return Ok(());
+    }
+    let from: Vec<String> = pointers.keys().map(ToString::to_string).collect();
+    let of_merged = || client_emails::table.filter(client_emails::client.eq_any(&from));
+    let theirs: Vec<(String, String)> = on_backend!(conn, |c| of_merged().load(c))?;
+    on_backend!(conn, |c| diesel::delete(of_merged()).execute(c))?;
+    let mut rows = Vec::with_capacity(theirs.len());
+    for (client, key) in &theirs {
+        let mut owner: ClientRef = stored(client.parse())?;
+        while let Some(into) = pointers.get(&owner) {
+            owner = *into;
+        }
+        rows.push(Row { client: owner.to_string(), email_key: key });
+    }
+    insert(conn, &rows)
+}
+
+fn insert(conn: &mut Conn, rows: &[Row<'_>]) -> DbResult<()> {
+    for rows in rows.chunks(CHUNK) {
         on_backend!(conn, |c| diesel::insert_into(client_emails::table)
-            .values(&rows)
+            .values(rows)
             .on_conflict_do_nothing()
             .execute(c))?;
     }
-    Ok(())
-}
-
-/// Gives all addresses of a merged client to the other.
-pub(crate) fn hand_over(conn: &mut Conn, merged: &Merged) -> DbResult<()> {
-    let from = merged.from.to_string();
-    let of_merged = client_emails::table.filter(client_emails::client.eq(&from));
-    let keys: Vec<String> = on_backend!(conn, |c| of_merged.select(client_emails::email_key).load(c))?;
-    let rows: Vec<Row<'_>> =
-        keys.iter().map(|key| Row { client: merged.into.to_string(), email_key: key }).collect();
-    on_backend!(conn, |c| diesel::insert_into(client_emails::table)
-        .values(&rows)
-        .on_conflict_do_nothing()
-        .execute(c))?;
-    on_backend!(conn, |c| diesel::delete(of_merged).execute(c))?;
     Ok(())
 }

@@ -60,7 +60,7 @@ pub(crate) fn save(conn: &mut Conn, records: Records) -> DbResult<()> {
     clients::save(conn, &people.clients)?;
     client_emails::add(conn, &people.addresses)?;
     accounts::remove(conn, &money.gone)?;
-    people.merged.iter().try_for_each(|merged| merging::hand_over(conn, merged))?;
+    merging::hand_over(conn, &people.merged)?;
     accounts::save(conn, &money.accounts)?;
     transactions::save(conn, &money.transactions)
 }

@@ -197,3 +197,50 @@ async fn what_staff_decided_of_either_record_stands() {
         }
     }
 }
+
+/// Many at once, and some of them through others that were merged themselves.
+#[tokio::test]
+async fn a_batch_merges_whole_chains() {
+    const PERSONS: i64 = 40;
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        let deposit = |n: i64, email: &str| {
+            told(
+                1,
+                "deposit.completed",
+                &json!({"email": email, "transactionId": format!("{n}{email}"), "amount": 1}),
+            )
+        };
+        let address = |n: i64, which: &str| format!("{which}{n}@example.com");
+        let before: Vec<_> = (0..PERSONS)
+            .flat_map(|n| [deposit(n, &address(n, "a")), deposit(n, &address(n, "b"))])
+            .chain((0..PERSONS).map(|n| told(2, "client.registered", &json!({"clientId": n}))))
+            .collect();
+        api.applies(&before).await;
+        let connecting: Vec<_> = (0..PERSONS)
+            .flat_map(|n| {
+                let (a, b) = (address(n, "a"), address(n, "b"));
+                [
+                    told(3, "account.updated", &json!({"clientEmail": a, "email": b})),
+                    told(4, "account.updated", &json!({"clientId": n, "clientEmail": a})),
+                ]
+            })
+            .collect();
+        api.applies(&connecting).await;
+        for n in 0..PERSONS {
+            for which in ["a", "b"] {
+                let found = api.record(&address(n, which)).await;
+                assert_eq!(
+                    (&found["clientId"], &found["email"]),
+                    (&json!(n.to_string()), &json!(address(n, "b")))
+                );
+            }
+            let transactions = page(&api, &format!("/clients/a{n}@example.com/transactions")).await;
+            assert_eq!(transactions["totals"][0]["net"], "2", "{n}");
+            let activities = page(&api, &format!("/clients/b{n}@example.com/activity")).await;
+            assert_eq!(activities["activities"].as_array().map(Vec::len), Some(4), "{activities:#}");
+        }
+        let pointers = "select cast(count(*) as text) as text from clients where merged_into is not null";
+        assert_eq!(api.texts(pointers).await, [(PERSONS * 2).to_string()]);
+    }
+}
