@@ -39,7 +39,7 @@ pub fn table() -> RouteTable {
         .durable_for_all(),
         Route::get(
             "/api/impersonations",
-            impersonation("impersonations.list"),
+            impersonation("impersonation.list"),
             impersonations::list_impersonations,
         ),
     ])

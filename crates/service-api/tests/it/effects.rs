@@ -78,30 +78,31 @@ async fn w11_the_older_of_two_events_arrives_last_and_changes_nothing() {
     }
 }
 
+/// One of everything, and some of it overtaken before it comes.
+fn busy_day() -> Vec<ApplyEvent> {
+    vec![
+        of_ann(
+            9,
+            "deposit.completed",
+            json!({"transactionId": "d", "amount": "10.50", "currency": "EUR", "accountId": "50"}),
+        ),
+        of_ann(8, "withdrawal.completed", json!({"amount": 2})),
+        of_ann(7, "kyc.updated", json!({"kycStatus": "pending"})),
+        of_ann(3, "kyc.updated", json!({"kycStatus": "rejected"})),
+        of_ann(7, "account.updated", json!({"accountId": "50", "balance": "1", "phone": "+1"})),
+        of_ann(8, "account.updated", json!({"accountId": "50", "balance": "2"})),
+        of_ann(9, "account.updated", json!({"accountId": "50", "balance": "2"})),
+        of_ann(9, "kyc.updated", json!({"kycStatus": "approved", "kycNotes": "passport"})),
+        of_ann(10, "deposit.completed", json!({"transactionId": "d", "amount": "10.5", "method": "card"})),
+        of_ann(10, "client.registered", json!({"lastName": "Lee"})),
+    ]
+}
+
 #[tokio::test]
 async fn w11_every_effect_is_told_in_the_order_of_application() {
     for on in both() {
         let api = api_with_ann(&on).await;
-        let batch = [
-            of_ann(
-                9,
-                "deposit.completed",
-                json!({"transactionId": "d", "amount": "10.50", "currency": "EUR", "accountId": "50"}),
-            ),
-            of_ann(8, "withdrawal.completed", json!({"amount": 2})),
-            of_ann(7, "kyc.updated", json!({"kycStatus": "pending"})),
-            of_ann(3, "kyc.updated", json!({"kycStatus": "rejected"})),
-            of_ann(7, "account.updated", json!({"accountId": "50", "balance": "1", "phone": "+1"})),
-            of_ann(8, "account.updated", json!({"accountId": "50", "balance": "2"})),
-            of_ann(9, "account.updated", json!({"accountId": "50", "balance": "2"})),
-            of_ann(9, "kyc.updated", json!({"kycStatus": "approved", "kycNotes": "passport"})),
-            of_ann(
-                10,
-                "deposit.completed",
-                json!({"transactionId": "d", "amount": "10.5", "method": "card"}),
-            ),
-            of_ann(10, "client.registered", json!({"lastName": "Lee"})),
-        ];
+        let batch = busy_day();
         api.apply(&batch).await;
         let told = activities(&api).await;
         let lines: Vec<(&str, &str)> = told

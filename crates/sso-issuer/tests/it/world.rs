@@ -33,6 +33,8 @@ pub(crate) const JWT: &str = "jwt-secret-for-tests-only-0000000000";
 pub(crate) const SSO: &str = "sso-secret-for-tests-only-0000000000";
 pub(crate) const INTERNAL: &str = "internal-secret-for-tests-only-00000";
 pub(crate) const PLATFORM: &str = "https://trade.example";
+/// How every JWT of ours begins: `eyJ` alone turns up in digests by chance.
+pub(crate) const TOKEN_START: &str = "eyJ0eXAiOiJKV1Qi";
 /// An address that nobody listens on: port 9 of this machine.
 const NOBODY: &str = "http://127.0.0.1:9";
 
