@@ -1,7 +1,7 @@
 //! Opens connections as the house wants them, and hands them to the pool. It runs no query of a service.
 
 use crate::conn::{Backend, Conn};
-use crate::error::{DbError, DbResult};
+use crate::error::{Class, DbError, DbResult};
 use crate::url::DatabaseUrl;
 use diesel::Connection;
 use diesel::connection::{CacheSize, SimpleConnection};
@@ -9,6 +9,7 @@ use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
 use std::fs::OpenOptions;
 use std::path::Path;
+use std::time::Duration;
 
 /// Each `PRAGMA` runs on its own, in this order: the timeout first, so that the others wait for a lock.
 /// `synchronous=FULL` makes every commit an fsync: an answer of 2xx means durable.
@@ -18,6 +19,10 @@ const SQLITE_SETTINGS: [&str; 4] = [
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 ];
+
+/// How often a setting is tried while the file is locked, and the pause between two tries: a second in all, as `busy_timeout`.
+const SETTING_TRIES: u32 = 100;
+const SETTING_PAUSE: Duration = Duration::from_millis(10);
 
 /// What it takes to open a session.
 #[derive(Debug, Clone)]
@@ -78,9 +83,24 @@ fn open_sqlite(path: &Path) -> DbResult<SqliteConnection> {
     let path = if path.starts_with("file:") { format!("./{path}") } else { path.to_owned() };
     let mut conn = SqliteConnection::establish(&path)?;
     for setting in SQLITE_SETTINGS {
-        conn.batch_execute(setting)?;
+        set(&mut conn, setting)?;
     }
     Ok(conn)
+}
+
+/// The first sessions of a new file all turn it to WAL. SQLite does not heed `busy_timeout` there, as two that wait for each other
+/// would wait for ever (sqlite3_busy_handler, "deadlock"): so the wait is here.
+fn set(conn: &mut SqliteConnection, setting: &str) -> DbResult<()> {
+    let mut tries = 1;
+    loop {
+        match conn.batch_execute(setting).map_err(DbError::from) {
+            Err(error) if error.class() == Class::Busy && tries < SETTING_TRIES => {
+                std::thread::sleep(SETTING_PAUSE);
+                tries += 1;
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Creates the file for its owner alone, if it is not there: it will hold people's data. SQLite gives the files beside

@@ -12,7 +12,7 @@ use crate::harness::{AllInOne, SECRETS, SERVICE_API_TOKEN, wait_for};
 
 const CLIENTS: usize = 1_000;
 
-/// What identifies one client: each text is found nowhere else.
+/// What identifies one client. Each has one of [`MARKS`], which are found nowhere else.
 fn personal(number: usize) -> [String; 5] {
     [
         format!("quillon.{number:04}@leaktest.example"),
@@ -22,6 +22,9 @@ fn personal(number: usize) -> [String; 5] {
         format!("Quillonnote{number:04}"),
     ]
 }
+
+/// In lower case. They are searched for instead of 5,000 whole values: quicker, and a part of a value is found too.
+const MARKS: [&str; 3] = ["quillon", "leaktest", "5550199"];
 
 async fn live_through(caller: &Caller) {
     for number in 0..CLIENTS {
@@ -111,10 +114,14 @@ async fn nothing_written_holds_a_secret_and_no_log_a_person() {
             }
             assert!(!holds_token(bytes), "{what} holds a token");
         }
-        for number in 0..CLIENTS {
-            for value in personal(number) {
-                assert!(!log.contains(&value), "the log holds {value}");
-            }
+        let log = log.to_lowercase();
+        for mark in MARKS {
+            assert!(
+                personal(7).iter().any(|value| value.to_lowercase().contains(mark)),
+                "{mark} marks something"
+            );
+            let line = log.lines().find(|line| line.contains(mark));
+            assert_eq!(line, None, "no line of the log tells of a person");
         }
     }
 }
