@@ -33,6 +33,8 @@ mod processes;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod sim;
 #[cfg(test)]
 mod sources;
