@@ -37,6 +37,8 @@ mod settings;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]
+mod simulator;
+#[cfg(test)]
 mod sources;
 #[cfg(test)]
 mod surface;
