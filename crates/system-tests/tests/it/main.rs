@@ -19,6 +19,8 @@ mod configuration;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod harness;
