@@ -26,7 +26,10 @@ pub(crate) fn print(
     } else {
         "# with WEBHOOK_SECRET and SERVICE_API_TOKEN as this process has them".to_owned()
     };
+    let mut crm_bridge = this_command(data);
     let databases = if environment.is_set("DATABASE_URL") {
+        // Its value may hold a password, so whoever types the command fills it in.
+        crm_bridge = format!("DATABASE_URL=... {crm_bridge}");
         "PostgreSQL (DATABASE_URL), a schema for each service".to_owned()
     } else {
         format!("SQLite, a file for each service under {}", data.display())
@@ -51,7 +54,7 @@ Try it in a second terminal:
   curl -i {url}/api/service/clients/ann@example.com -H \"Authorization: Bearer $SERVICE_API_TOKEN\"
 
 Ctrl-C stops it.",
-        admin = first_admin::lines(admin, url, &this_command(data)),
+        admin = first_admin::lines(admin, url, &crm_bridge),
         version = env!("CARGO_PKG_VERSION"),
     ));
 }

@@ -33,6 +33,8 @@ mod limits;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod roles;
 #[cfg(test)]
 mod routes;
