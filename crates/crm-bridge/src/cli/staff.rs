@@ -89,7 +89,7 @@ pub(crate) struct TokenArgs {
 pub(crate) enum RoleArg {
     /// Everything
     Admin,
-    /// KYC, client status, the audit trail
+    /// Clients, KYC, client status
     Compliance,
     /// Clients, notes, events
     Support,
