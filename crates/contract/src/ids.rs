@@ -43,6 +43,14 @@ macro_rules! id {
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
             }
+
+            /// When it was made, to the millisecond.
+            #[must_use]
+            pub fn made_at(&self) -> Timestamp {
+                let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
+                let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+                Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(i64::from(nanos / 1_000)))
+            }
         }
 
         impl fmt::Display for $name {

@@ -30,6 +30,9 @@ pub struct Config {
     pub sso_issuer_url: String,
     /// Where the dashboard listens: `http://host:port`.
     pub dashboard_url: String,
+    /// Bytes of memory in which bodies are taken in before they go on, all together. Not in the environment: room for 256 of the
+    /// largest, and for as many of the usual size as there can be connections.
+    pub body_room: usize,
     /// How long it waits for a service. Not in the environment: the defaults are the contract's.
     pub timeouts: Timeouts,
 }
@@ -62,6 +65,7 @@ impl Config {
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             dashboard_url: environment.required("DASHBOARD_URL")?,
+            body_room: 64 * 1024 * 1024,
             timeouts: Timeouts::default(),
         })
     }

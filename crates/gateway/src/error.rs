@@ -38,6 +38,7 @@ impl From<Error> for Failure {
             Error::Hop(HopError::Unreachable { .. }) => {
                 (Code::Unavailable, Some("The request was not passed on."))
             }
+            Error::Hop(HopError::NoRoom) => (Code::Unavailable, Some("Too many bodies are coming in.")),
             Error::Hop(HopError::Silent(_)) => (Code::UpstreamTimeout, Some(MAY_HAVE_TAKEN_EFFECT)),
             Error::Hop(HopError::Broken { .. } | HopError::LeftHttp(_)) => {
                 (Code::UpstreamUnavailable, Some(MAY_HAVE_TAKEN_EFFECT))

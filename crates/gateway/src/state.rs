@@ -15,7 +15,7 @@ use http_kit::service::Service;
 
 use crate::config::Config;
 use crate::error::StartError;
-use crate::hop::{Timeouts, Upstream};
+use crate::hop::{Room, Timeouts, Upstream};
 use crate::limits::Limits;
 use crate::{NAME, routes};
 
@@ -36,6 +36,7 @@ pub(crate) struct State {
     pub(crate) audit_log: Arc<Upstream>,
     pub(crate) sso_issuer: Arc<Upstream>,
     pub(crate) dashboard: Arc<Upstream>,
+    pub(crate) room: Room,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: Limits,
 }
@@ -68,6 +69,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         audit_log: upstream(AUDIT_LOG, "AUDIT_LOG_URL", &audit_log_url)?,
         sso_issuer: upstream(SSO_ISSUER, "SSO_ISSUER_URL", &config.sso_issuer_url)?,
         dashboard: upstream(DASHBOARD, "DASHBOARD_URL", &config.dashboard_url)?,
+        room: Room::new(config.body_room),
         timeouts,
         limits,
     };

@@ -9,6 +9,7 @@ use contract::clock::{Clock, Timestamp};
 use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
 use db::lease::{self, Lease};
 use db::{Database, DbError, DbResult, Migrations};
+use http_kit::audit::Alarm;
 use http_kit::backoff::Backoff;
 use http_kit::client::{CallError, InternalClient};
 use http_kit::context::RequestContext;
@@ -43,6 +44,9 @@ pub struct Shipper {
     owner: String,
     lease: Option<(Lease, Timestamp)>,
     set_aside: Vec<i64>,
+    /// When what waits longest was made, as far as the last look at the table told.
+    oldest: Option<Timestamp>,
+    alarm: Alarm,
 }
 
 /// Why it must wait before it goes on.
@@ -71,7 +75,8 @@ impl Shipper {
     pub fn new(database: Database, client: InternalClient, clock: Clock, random: Random, wake: Wake) -> Self {
         // Sixteen random bytes: no two processes are one owner, a restarted one neither.
         let owner = hex::encode(random.bytes::<16>());
-        Self { database, client, clock, random, wake, owner, lease: None, set_aside: Vec::new() }
+        let (lease, set_aside, oldest, alarm) = (None, Vec::new(), None, Alarm::default());
+        Self { database, client, clock, random, wake, owner, lease, set_aside, oldest, alarm }
     }
 
     /// As [`Shipper::run`], from when the schema is what `migrations` make of it.
@@ -98,7 +103,9 @@ impl Shipper {
     async fn work(&mut self) {
         let mut failures: u32 = 0;
         loop {
-            match self.round().await {
+            let round = self.round().await;
+            self.alarm.look(self.oldest, self.clock.now());
+            match round {
                 Ok(Round::Shipped) => failures = 0,
                 Ok(Round::Idle) => {
                     failures = 0;
@@ -123,6 +130,7 @@ impl Shipper {
         }
         let but = self.set_aside.clone();
         let mut rows = self.database.read(move |conn| oldest(conn, &but, BATCH)).await?;
+        self.oldest = rows.first().map(|row| row.entry.id.made_at());
         rows.truncate(fitting(&rows));
         if rows.is_empty() || !self.leased().await? {
             return Ok(Round::Idle);

@@ -1,6 +1,5 @@
 //! The table `outbox`, in each service's own schema: rows and queries. Its DDL is in `migrations/README.md`.
 
-use chrono::{DateTime, Utc};
 use contract::audit::Sealed;
 use db::types::{Instant, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend};
@@ -117,18 +116,9 @@ impl NewRow {
             payload: entry.payload.clone(),
             disclosures: serde_json::to_string(&entry.disclosures)
                 .map_err(|error| DbError::Broken(error.into()))?,
-            created_at: UtcTime(made_at(entry)),
+            created_at: UtcTime(entry.id.made_at().into()),
         })
     }
-}
-
-/// When the entry was made, to the millisecond: its id, a UUIDv7, says so.
-fn made_at(entry: &Sealed) -> DateTime<Utc> {
-    let (seconds, nanos) = entry.id.as_uuid().get_timestamp().map_or((0, 0), |time| time.to_unix());
-    i64::try_from(seconds)
-        .ok()
-        .and_then(|seconds| DateTime::from_timestamp(seconds, nanos))
-        .unwrap_or_default()
 }
 
 fn unreadable(id: i64) -> DbError {

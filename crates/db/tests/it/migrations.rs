@@ -33,22 +33,6 @@ async fn replicas_that_migrate_at_once_wait_for_each_other() {
     }
 }
 
-/// Turning a new file to WAL is where SQLite refuses without waiting.
-#[tokio::test]
-async fn the_first_sessions_of_a_new_file_wait_for_each_other() {
-    for _ in 0..20 {
-        let on = sqlite();
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..8 {
-            let replica = on.open("svc");
-            tasks.spawn(async move { replica.ping().await });
-        }
-        for answer in tasks.join_all().await {
-            answer.unwrap();
-        }
-    }
-}
-
 #[tokio::test]
 async fn a_missing_schema_is_created_if_the_role_may() {
     let on = postgres();

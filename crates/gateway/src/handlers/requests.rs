@@ -57,7 +57,7 @@ async fn exchange(
 ) -> Result<HttpResponse<Answer>, Failure> {
     let upstream = state.upstream(door.behind);
     let framing = headers::framing(request.headers());
-    let taking = RequestBody::take_in(body.into_inner(), framing, TAKEN_IN, state.timeouts.body);
+    let taking = RequestBody::take_in(body.into_inner(), framing, &state.room, TAKEN_IN, state.timeouts.body);
     let onward = onward(caller, request, taking.await.map_err(Error::from)?, framing, upstream)?;
     // In a task of its own: a client that hangs up has still asked, and the service's trail is to say so.
     let sending = spawn(send(Arc::clone(upstream), state.timeouts, onward));

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use actix_web::error::PayloadError;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use super::HopError;
@@ -58,10 +60,26 @@ pub(crate) enum Framing {
     Chunked,
 }
 
+/// The memory in which all workers take bodies in, in bytes. Anybody may begin a body without showing who he is, so without a bound
+/// whoever opens enough connections would have all there is.
+#[derive(Clone)]
+pub(crate) struct Room(Arc<Semaphore>);
+
+impl Room {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, HopError> {
+        let bytes = u32::try_from(bytes).map_err(|_| HopError::NoRoom)?;
+        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| HopError::NoRoom)
+    }
+}
+
 /// A client's body.
 pub(crate) struct RequestBody {
-    /// What was taken in before it went on.
-    first: Option<Bytes>,
+    /// What was taken in before it went on, and its room.
+    first: Option<(Bytes, OwnedSemaphorePermit)>,
     /// What is still to come from the client.
     rest: Option<Payload>,
     framing: Framing,
@@ -77,28 +95,31 @@ impl RequestBody {
     pub(crate) async fn take_in(
         mut payload: Payload,
         framing: Framing,
+        room: &Room,
         most: usize,
         patience: Duration,
     ) -> Result<Self, HopError> {
         let large = matches!(framing, Framing::Length(length) if usize::try_from(length).is_ok_and(|length| length > most));
         let mut first = BytesMut::new();
+        let mut held = room.take(0)?;
         let taking = async {
             if framing == Framing::Empty {
                 return Ok(true);
             }
             while !large && first.len() <= most {
                 let Some(piece) = payload.next().await else { return Ok(true) };
-                first.extend_from_slice(&piece?);
+                let piece = piece.map_err(HopError::ClientCutOff)?;
+                held.merge(room.take(piece.len())?);
+                first.extend_from_slice(&piece);
             }
             Ok(false)
         };
         let whole = match timeout(patience, taking).await {
             Err(_) => return Err(HopError::ClientStalled),
-            Ok(Err(cause)) => return Err(HopError::ClientCutOff(cause)),
-            Ok(Ok(whole)) => whole,
+            Ok(taken) => taken?,
         };
         let progress = Progress { last: Cell::new(Instant::now()), waits: Cell::new(Waits::ForUpstream) };
-        let first = (!first.is_empty()).then(|| first.freeze());
+        let first = (!first.is_empty()).then(|| (first.freeze(), held));
         Ok(Self { first, rest: (!whole).then_some(payload), framing, progress: Rc::new(progress) })
     }
 
@@ -115,7 +136,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, PayloadError>>> {
-        if let Some(first) = self.first.take() {
+        if let Some((first, _held)) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
         let Some(rest) = &mut self.rest else { return Poll::Ready(None) };

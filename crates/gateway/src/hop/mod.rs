@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use body::{Answer, Framing, RequestBody, ResponseBody};
+pub(crate) use body::{Answer, Framing, RequestBody, ResponseBody, Room};
 use body::{Progress, Waits};
 use connection::Connection;
 pub(crate) use upstream::Upstream;
@@ -69,6 +69,9 @@ pub(crate) enum HopError {
     /// The client stopped sending in the middle of its body.
     #[error("the client's body stands still")]
     ClientStalled,
+    /// Other clients' bodies take all the room there is for them.
+    #[error("no room for the client's body")]
+    NoRoom,
     /// The client's body ended before it was whole, or is no HTTP, while it was taken in.
     #[error("the client's body was cut off")]
     ClientCutOff(#[source] PayloadError),

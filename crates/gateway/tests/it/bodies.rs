@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
-use crate::harness::{OK, Peer, Service, answering, before};
+use crate::harness::{OK, Peer, Service, answering, before, before_with, nowhere, soon};
 
 /// Far more than all socket buffers on the way hold together.
 const LARGE: usize = 100 * 1024 * 1024;
@@ -54,6 +54,36 @@ async fn drain(mut peer: Peer) -> Peer {
         left -= read;
     }
     peer
+}
+
+/// W7: whoever begins bodies and ends none costs no more memory than there is room for, and others no more than a retry.
+#[tokio::test]
+async fn a_body_without_room_is_refused_until_there_is_room_again() {
+    let (service, _seen) = answering(OK).await;
+    let gateway = before_with(service, nowhere(), |config| config.body_room = 100_000);
+    let post = |length: usize| {
+        format!("POST /api/webhooks/site HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let whole = post(30_000) + &"x".repeat(30_000);
+    assert_eq!(gateway.exchange(&whole).await.status(), 200);
+
+    let mut parked = gateway.connect().await;
+    parked.write((post(80_001) + &"x".repeat(80_000)).as_bytes()).await;
+    let refused = soon("the room to be full", async {
+        loop {
+            let answer = gateway.exchange(&whole).await;
+            if answer.status() != 200 {
+                return answer;
+            }
+        }
+    })
+    .await;
+    assert_eq!((refused.status(), refused.problem().as_str()), (503, "unavailable"));
+    assert!(refused.field("retry-after").is_some());
+    assert_eq!(gateway.get("/api/clients").await.status(), 200, "what has no body needs no room");
+
+    drop(parked);
+    soon("the room to be free", async { while gateway.exchange(&whole).await.status() != 200 {} }).await;
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ pub(crate) fn before_at(
         sso_issuer_url: url.clone(),
         dashboard_url: url,
         audit_log_url: format!("http://{audit_log}"),
+        body_room: 64 * 1024 * 1024,
         // Longer than any test waits: what ends sooner ends for another reason.
         timeouts: Timeouts { first_byte: 10 * PATIENCE, idle: 10 * PATIENCE, ..Timeouts::default() },
     };

@@ -12,7 +12,7 @@ use contract::audit::Sealed;
 use contract::clock::Clock;
 use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
 
-use super::{RecordError, Recorder};
+use super::{Alarm, RecordError, Recorder};
 
 /// How many entries go in one call.
 const AT_ONCE: usize = 500;
@@ -59,12 +59,17 @@ impl Trail {
     /// Ships one batch. A batch that audit-log finds senseless is dropped, or it would stand in the way of all others for ever.
     async fn ship_batch(&self, batch: &AppendEntries) -> Result<(), CallError> {
         let mut failures: u32 = 0;
+        let mut alarm = Alarm::default();
+        let oldest = batch.entries.iter().map(|entry| entry.id.made_at()).min();
         loop {
             let context = RequestContext::fresh(&self.clock, &self.random);
             let last = self.stopping.is_requested();
             let called =
                 self.client.post_json::<_, AppendedEntries>(&context, APPEND_ENTRIES, batch, CALL).await;
-            let Err(error) = called else { return Ok(()) };
+            let Err(error) = called else {
+                alarm.look(None, self.clock.now());
+                return Ok(());
+            };
             if error.is_about_the_body() {
                 tracing::error!(dropped = batch.entries.len(), %error, "audit-log refuses these audit entries for good");
                 return Ok(());
@@ -73,6 +78,7 @@ impl Trail {
                 return Err(error);
             }
             tracing::warn!(waiting = batch.entries.len(), %error, "counted refusals wait for audit-log");
+            alarm.look(oldest, self.clock.now());
             failures = failures.saturating_add(1);
             self.wait(BACKOFF.after(failures, &self.random)).await;
         }

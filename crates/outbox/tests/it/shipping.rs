@@ -11,10 +11,13 @@ use contract::clock::{Clock, ManualClock};
 use db::{Database, on_backend};
 use diesel::prelude::*;
 use http_kit::server::{Shutdown, Stop};
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use test_kit::database::both;
 use test_kit::waiting::wait_for;
 use tokio::task::JoinHandle;
+use tracing_subscriber::fmt::MakeWriter;
 
 struct Replica {
     wake: Wake,
@@ -110,6 +113,75 @@ async fn while_audit_log_is_away_entries_wait_and_none_is_lost() {
         shipped(&database).await;
         assert_eq!(log.ids(), sorted(ids(&entries(0..5))));
         replica.stop().await;
+    }
+}
+
+/// I11: nobody is refused, so somebody must be told.
+#[tokio::test]
+async fn an_alarm_rises_once_entries_have_waited_for_a_minute_and_goes_with_them() {
+    let said = Said::default();
+    let format = tracing_subscriber::fmt().json().with_max_level(tracing::Level::INFO);
+    let _told = tracing::subscriber::set_default(format.with_writer(said.clone()).finish());
+    for on in both() {
+        let (database, log, (clock, time)) = (with_outbox(&on), AuditLog::start(), clock());
+        said.lines().clear();
+        log.behave(Manner::Away);
+        let replica = Replica::start(&database, &log, &clock, 1);
+        store(&database, entries(0..5)).await;
+        time.advance(Duration::from_secs(59));
+        let calls = log.trail().turned_away;
+        wait_for("two calls", async || log.trail().turned_away >= calls + 2).await;
+        assert_eq!(said.alarms(), Vec::<String>::new());
+
+        time.advance(Duration::from_secs(541));
+        wait_for("the alarm", async || !said.alarms().is_empty()).await;
+        let calls = log.trail().turned_away;
+        wait_for("two calls", async || log.trail().turned_away >= calls + 2).await;
+        assert_eq!(said.alarms(), ["ERROR"], "once, not at every try");
+
+        log.behave(Manner::Well);
+        shipped(&database).await;
+        assert_eq!(log.ids(), sorted(ids(&entries(0..5))), "they arrive later");
+        wait_for("its end", async || said.alarms() == ["ERROR", "INFO"]).await;
+        replica.stop().await;
+    }
+}
+
+/// What this thread logs.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<Vec<u8>>>);
+
+impl Said {
+    fn lines(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap()
+    }
+
+    /// The levels of the lines about the alarm.
+    fn alarms(&self) -> Vec<String> {
+        let lines = String::from_utf8(self.lines().clone()).unwrap();
+        let lines = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        lines
+            .filter(|line| line["fields"]["alarm"] == http_kit::audit::ALARM)
+            .map(|line| line["level"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Write for Said {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.lines().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Said {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Trail {
     pub(crate) entries: BTreeMap<String, Sealed>,
     /// The size of each call that was answered well.
     pub(crate) calls: Vec<usize>,
+    /// Calls that were told that it is away.
+    pub(crate) turned_away: usize,
     /// Calls at this moment, and at most so far.
     at_once: usize,
     pub(crate) most_at_once: usize,
@@ -96,7 +98,10 @@ async fn append(trail: web::Data<Mutex<Trail>>, body: web::Json<AppendEntries>) 
     trail.at_once -= 1;
     let entries = body.into_inner().entries;
     match trail.manner.clone() {
-        Manner::Away => HttpResponse::ServiceUnavailable().finish(),
+        Manner::Away => {
+            trail.turned_away += 1;
+            HttpResponse::ServiceUnavailable().finish()
+        }
         Manner::Choosy(ids) if entries.iter().any(|entry| ids.contains(&entry.id.to_string())) => {
             HttpResponse::UnprocessableEntity().finish()
         }
