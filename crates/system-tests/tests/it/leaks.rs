@@ -63,26 +63,6 @@ async fn live_through(caller: &Caller) {
     }
 }
 
-/// Every entry of the trail as it is stored and shown.
-async fn whole_trail(caller: &Caller) -> String {
-    let (mut text, mut cursor) = (String::new(), String::new());
-    loop {
-        let answer = caller
-            .request(Method::GET, &format!("/api/audit/entries?limit=200{cursor}"))
-            .bearer_auth(staff_token("auditor"))
-            .send()
-            .await
-            .expect("an answer");
-        let (status, page) = told(answer).await;
-        assert_eq!(status, 200, "{page}");
-        text.push_str(&page.to_string());
-        match &page["nextCursor"] {
-            Value::String(next) => cursor = format!("&cursor={next}"),
-            _ => return text,
-        }
-    }
-}
-
 #[tokio::test]
 async fn nothing_written_holds_a_secret_and_no_log_a_person() {
     for database in [sqlite(), postgres()] {
@@ -92,7 +72,7 @@ async fn nothing_written_holds_a_secret_and_no_log_a_person() {
         let mut system = AllInOne::start_with(database, data, &wordy).await;
         let caller = system.caller();
         live_through(&caller).await;
-        let trail = whole_trail(&caller).await;
+        let trail = Value::from(caller.whole_trail("").await).to_string();
         assert!(trail.contains("client.impersonate"), "the trail was read");
         assert_eq!(system.process.stop(), Some(0));
         let log = system.process.log();

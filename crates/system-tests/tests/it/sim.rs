@@ -13,7 +13,7 @@ use trading_sim::crm::{ServiceApi, Webhooks};
 use trading_sim::platform::{Delivery, Expectation, Plan, PlanOptions};
 use trading_sim::traffic::Sending;
 
-use crate::calls::{Caller, told};
+use crate::calls::{Caller, segment, told};
 use crate::cluster::{Cluster, SERVICES};
 use crate::harness::{AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, wait_for};
 
@@ -39,7 +39,7 @@ async fn send(sending: &mut Sending, deliveries: &[Delivery]) {
 
 /// All payments of a client, page by page.
 async fn transactions(caller: &Caller, email: &str) -> Vec<Value> {
-    let email: String = email.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let email = segment(email);
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("/api/service/clients/{email}/transactions?limit=200{cursor}");
