@@ -6,9 +6,8 @@ use std::path::Path;
 use auth::secret::Secret;
 use http_kit::config::Environment;
 
-use super::databases;
-use crate::commands::in_words;
-use crate::commands::staff::members::Desk;
+use crate::staff_table::StaffTable;
+use crate::terminal::in_words;
 
 /// Who it is unless told otherwise.
 const EMAIL: &str = "admin@example.com";
@@ -25,11 +24,7 @@ pub(crate) struct FirstAdmin {
 /// shown would be of no use.
 pub(crate) async fn make(environment: &Environment, data: &Path) -> Result<Option<FirstAdmin>, String> {
     let email = environment.text("CRM_ADMIN_EMAIL").map_err(in_words)?.unwrap_or_else(|| EMAIL.to_owned());
-    let schemas = databases::of(environment, data).map_err(in_words)?;
-    let Some(schema) = schemas.into_iter().find(|schema| schema.service == sso_issuer::NAME) else {
-        return Ok(None);
-    };
-    let made = Desk::of(schema).add_first_admin(&email).await?;
+    let made = StaffTable::open(environment, data).await?.add_first_admin(&email).await?;
     Ok(made.map(|one_time| FirstAdmin { email, password: one_time.password }))
 }
 

@@ -7,8 +7,8 @@ use http_kit::config::Environment;
 
 use super::first_admin::{self, FirstAdmin};
 use super::services::Services;
-use crate::commands::say;
 use crate::settings;
+use crate::terminal::say;
 
 /// Prints it.
 pub(crate) fn print(
