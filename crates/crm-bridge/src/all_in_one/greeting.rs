@@ -8,7 +8,7 @@ use http_kit::config::Environment;
 use super::first_admin::{self, FirstAdmin};
 use super::services::Services;
 use crate::settings;
-use crate::terminal::say;
+use crate::terminal::{quoted, say, this_command};
 
 /// Prints it.
 pub(crate) fn print(
@@ -16,13 +16,13 @@ pub(crate) fn print(
     environment: &Environment,
     data: &Path,
     made: &[&str],
-    first: Option<&FirstAdmin>,
+    admin: &FirstAdmin,
 ) {
     let url = services.url();
     let file = settings::secrets_path(data);
     let secrets = file.display();
     let load = if file.exists() {
-        format!("set -a; . '{}'; set +a", secrets.to_string().replace('\'', "'\\''"))
+        format!("set -a; . {}; set +a", quoted(&std::path::absolute(&file).unwrap_or_else(|_| file.clone())))
     } else {
         "# with WEBHOOK_SECRET and SERVICE_API_TOKEN as this process has them".to_owned()
     };
@@ -51,7 +51,7 @@ Try it in a second terminal:
   curl -i {url}/api/service/clients/ann@example.com -H \"Authorization: Bearer $SERVICE_API_TOKEN\"
 
 Ctrl-C stops it.",
-        admin = first_admin::lines(first, url),
+        admin = first_admin::lines(admin, url, &this_command(data)),
         version = env!("CARGO_PKG_VERSION"),
     ));
 }

@@ -30,7 +30,7 @@ pub(crate) fn run(data: &Path) -> Ended {
 async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
     let running = start(environment, data).await?;
     match first_admin::make(environment, data).await {
-        Ok(first) => greeting::print(&running, environment, data, made, first.as_ref()),
+        Ok(admin) => greeting::print(&running, environment, data, made, &admin),
         // What is up must not end without draining.
         Err(message) => return stop(running).await.and(Err(message)),
     }

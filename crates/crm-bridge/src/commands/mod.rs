@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use crate::all_in_one;
 use crate::cli::{Cli, Command};
-use crate::terminal::{Ended, complain, in_words, say};
+use crate::terminal::{Ended, complain, in_words, say, this_command};
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> ExitCode {

@@ -22,7 +22,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Every file of product code: the `src` of each crate but those that exist for tests.
-fn product_files() -> Vec<(PathBuf, String)> {
+pub(crate) fn product_files() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for krate in
         fs::read_dir(Path::new(ROOT).join("crates")).expect("crates/").map(|k| k.expect("a crate").path())
@@ -37,7 +37,7 @@ fn product_files() -> Vec<(PathBuf, String)> {
 }
 
 /// The lines before a file's own unit tests.
-fn product_part(text: &str) -> Vec<&str> {
+pub(crate) fn product_part(text: &str) -> Vec<&str> {
     text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).collect()
 }
 
