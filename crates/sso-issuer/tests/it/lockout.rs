@@ -1,4 +1,5 @@
-//! I14: the eleventh attempt at a name within fifteen minutes, in a row, at once, over replicas and restarts.
+//! I14: the eleventh attempt at a name within fifteen minutes, in a row, at once, over replicas, their clocks and restarts; and who else
+//! may be kept out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -56,17 +57,53 @@ async fn a_right_password_clears_the_failures_before_it() {
     }
 }
 
+/// Four replicas whose clocks are apart: at once, and from so many addresses that no other limit gets in between.
 #[tokio::test]
 async fn of_many_attempts_at_once_ten_are_looked_at() {
     for database in both() {
-        let world = World::start(&database).await;
-        world.employ(ANN, Role::Support).await;
-        let other = world.beside(&database).await;
-        let attempts = (0..20).flat_map(|_| [world.log_in(ANN, WRONG), other.log_in(ANN, WRONG)]);
+        let first = World::start(&database).await;
+        first.employ(ANN, Role::Support).await;
+        let mut replicas = vec![first];
+        for ahead in [1, 1_000, 30_000] {
+            let replica = replicas[0].beside_ahead(&database, Duration::from_millis(ahead)).await;
+            replicas.push(replica);
+        }
+        let addresses: Vec<String> = (0..16).map(|number| format!("192.0.2.{number}")).collect();
+        let attempts = addresses
+            .iter()
+            .flat_map(|address| replicas.iter().map(|replica| replica.log_in_from(address, ANN, WRONG)));
         let mut statuses = BTreeMap::new();
         for answer in join_all(attempts).await {
             *statuses.entry(answer.status().as_u16()).or_insert(0) += 1;
         }
-        assert_eq!(statuses, BTreeMap::from([(401, 10), (429, 30)]));
+        assert_eq!(statuses, BTreeMap::from([(401, 10), (429, 54)]));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_forgets_no_attempt_and_one_that_is_ahead_locks_no_longer() {
+    for database in both() {
+        let behind = World::start(&database).await;
+        behind.employ(ANN, Role::Support).await;
+        let ahead = behind.beside_ahead(&database, Duration::from_secs(60)).await;
+        for _ in 0..5 {
+            problem(ahead.log_in(ANN, WRONG).await, 401, "login_failed").await;
+            problem(behind.log_in(ANN, WRONG).await, 401, "login_failed").await;
+        }
+        for replica in [&ahead, &behind, &ahead] {
+            problem(replica.log_in(ANN, &password_of(ANN)).await, 429, "login_locked").await;
+        }
+        // Another name, locked by a clock that is years ahead.
+        let wild = behind.beside_ahead(&database, Duration::from_secs(3 * 365 * 24 * 3600)).await;
+        for _ in 0..10 {
+            problem(wild.log_in("bob@broker.example", WRONG).await, 401, "login_failed").await;
+        }
+        let locked = behind.log_in("bob@broker.example", WRONG).await;
+        assert_eq!(locked.headers()["retry-after"], "900");
+        behind.hands.advance(Duration::from_secs(899));
+        let locked = behind.log_in("bob@broker.example", WRONG).await;
+        assert_eq!(locked.headers()["retry-after"], "1", "it did not begin anew");
+        behind.hands.advance(Duration::from_secs(1));
+        problem(behind.log_in("bob@broker.example", WRONG).await, 401, "login_failed").await;
     }
 }
