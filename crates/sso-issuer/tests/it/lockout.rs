@@ -107,3 +107,35 @@ async fn a_clock_that_is_behind_forgets_no_attempt_and_one_that_is_ahead_locks_n
         problem(behind.log_in("bob@broker.example", WRONG).await, 401, "login_failed").await;
     }
 }
+
+/// Whoever keeps the hashing busy from one address keeps nobody else out.
+#[tokio::test]
+async fn one_address_leaves_room_for_log_ins_from_others() {
+    for database in both() {
+        let world = World::start(&database).await;
+        world.employ(ANN, Role::Support).await;
+        let names: Vec<String> = (0..80).map(|number| format!("nobody{number}@broker.example")).collect();
+        // One host has a whole /64 of addresses.
+        let flood = join_all(names.iter().enumerate().map(async |(number, name)| {
+            world.log_in_from(&format!("2001:db8:0:1::{number:x}"), name, WRONG).await
+        }));
+        let password = password_of(ANN);
+        let others = join_all((0..4).map(async |number| {
+            world.log_in_from(&format!("2001:db8:0:2{number}::1"), ANN, &password).await.status().as_u16()
+        }));
+        let (flood, others) = tokio::join!(flood, others);
+        assert_eq!(others, [200; 4]);
+        let mut crowded = 0;
+        for answer in flood {
+            if answer.status() == 429 {
+                assert_eq!(answer.headers()["retry-after"], "1");
+                problem(answer, 429, "rate_limited").await;
+                crowded += 1;
+            } else {
+                problem(answer, 401, "login_failed").await;
+            }
+        }
+        assert!(crowded > 0, "nobody was turned away");
+        assert_eq!(world.log_in_from("2001:db8:0:1::1", ANN, &password).await.status(), 200, "and it passes");
+    }
+}
