@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use auth::staff::Role;
 use futures_util::future::join_all;
+use serde_json::json;
+use sso_issuer::register::{self, OneTimePassword};
 use test_kit::database::both;
 
 use crate::world::{World, body, password_of, problem};
@@ -137,5 +139,36 @@ async fn one_address_leaves_room_for_log_ins_from_others() {
         }
         assert!(crowded > 0, "nobody was turned away");
         assert_eq!(world.log_in_from("2001:db8:0:1::1", ANN, &password).await.status(), 200, "and it passes");
+    }
+}
+
+#[tokio::test]
+async fn whoever_gets_a_one_time_password_is_not_locked_out() {
+    for database in both() {
+        let world = World::start(&database).await;
+        let (id, _) = world.employ(ANN, Role::Support).await;
+        let by_command = async || {
+            let one_time = OneTimePassword::make(&world.seams.random).expect("a password");
+            let id = id.parse().expect("an id");
+            let reset =
+                register::reset_password(&world.database, &world.seams, id, &one_time, world.entry()).await;
+            reset.expect("stored").expect("reset");
+            one_time.password.expose().to_owned()
+        };
+        let over_http = async || {
+            let path = format!("/api/staff/{id}/reset-password");
+            let reset = body(world.post(&path, &world.foreign_admin(), &json!({})).await, 200).await;
+            reset["oneTimePassword"].as_str().expect("a password").to_owned()
+        };
+        for way in ["command", "HTTP"] {
+            for _ in 0..10 {
+                problem(world.log_in(ANN, WRONG).await, 401, "login_failed").await;
+            }
+            problem(world.log_in(ANN, WRONG).await, 429, "login_locked").await;
+            let one_time = if way == "HTTP" { over_http().await } else { by_command().await };
+            let new = format!("another password by {way}");
+            let said = json!({ "email": ANN, "password": one_time, "newPassword": new });
+            body(world.post("/api/auth/login", "", &said).await, 200).await;
+        }
     }
 }
