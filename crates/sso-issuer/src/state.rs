@@ -110,7 +110,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let sweeping = Arc::clone(&state);
     Ok(service
         .with_job("activities", |shutdown| jobs::activities::run(state, shutdown))
-        .with_job("login_failures", |shutdown| jobs::login_failures::run(sweeping, shutdown))
+        .with_job("sweep", |shutdown| jobs::sweep::run(sweeping, shutdown))
         .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
 }
 

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use sso_issuer::register::{self, OneTimePassword};
 use test_kit::database::both;
+use test_kit::waiting::wait_for;
 
 use crate::world::{World, body, password_of, problem};
 
@@ -170,5 +171,29 @@ async fn whoever_gets_a_one_time_password_is_not_locked_out() {
             let said = json!({ "email": ANN, "password": one_time, "newPassword": new });
             body(world.post("/api/auth/login", "", &said).await, 200).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_over_is_swept_away() {
+    for database in both() {
+        let world = World::start(&database).await;
+        world.employ(ANN, Role::Support).await;
+        world.employ("bob@broker.example", Role::Support).await;
+        problem(world.log_in("nobody@broker.example", WRONG).await, 401, "login_failed").await;
+        // A day and twelve hours later less a second, one of them has just gone on.
+        world.hands.advance(Duration::from_secs(36 * 3600 - 1));
+        body(world.log_in(ANN, &password_of(ANN)).await, 200).await;
+        let kept = async || {
+            let sessions = world.texts("select id as text from sessions").await.len();
+            (sessions, world.texts("select key as text from login_failures").await.len())
+        };
+        // Each replica sweeps when it starts.
+        let early = world.beside(&database).await;
+        wait_for("the names", async || kept().await == (3, 0)).await;
+        early.running.stop().await.expect("a clean stop");
+        world.hands.advance(Duration::from_secs(2));
+        let _late = world.beside(&database).await;
+        wait_for("the log-ins", async || kept().await == (1, 0)).await;
     }
 }
