@@ -69,7 +69,8 @@ pub(crate) async fn create_session(
     let session = Session { id, staff: member.id, created_at: now, ended_at: None };
     let id = member.id.to_string();
     caller.audit().identify(Actor { kind: ActorKind::Staff, id: Some(Text::open(&id)) });
-    caller.audit().set_target("staff", Text::open(id));
+    caller.audit().set_target(TARGET, Text::open(id));
+    caller.audit().add_detail("actorEmail", Text::personal(&member.email));
     if new_hash.is_some() {
         caller.audit().add_detail("passwordChanged", true);
     }

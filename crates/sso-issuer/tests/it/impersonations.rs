@@ -73,6 +73,13 @@ async fn an_admin_gets_a_link_that_says_whom_it_is_for_and_who_took_it() {
         assert_eq!(trail[0]["actor"], json!({ "kind": "staff", "id": id }));
         assert_eq!(trail[0]["target"], json!({ "kind": "client", "id": client().to_string() }));
         assert_eq!(trail[0]["category"], "impersonation");
+        // Nobody knows people by ids: who did what to whom stands beside, sealed.
+        let beside = &world.disclosed("client.impersonate").await[0];
+        for (place, value) in
+            [("actorEmail", ANN), ("impersonatedBy", ANN), ("clientEmail", "Ann.Smith+Live@Example.COM")]
+        {
+            assert_eq!(beside[format!("/details/{place}")], value, "{beside}");
+        }
         assert!(!world.all_texts().await.contains(TOKEN_START), "a token is in the database");
     }
 }
