@@ -63,6 +63,26 @@ fn white_space_around_a_secret_is_named() {
     }
 }
 
+/// I17: half of a key pair stands where a shared secret belongs.
+#[test]
+fn a_pem_file_in_place_of_a_secret_is_named() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nplaceholder-placeholder\n-----END PRIVATE KEY-----";
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, format!("{pem}\n")).expect("written");
+    for program in SERVICES {
+        let mut given = command(program);
+        refused(
+            &run(complete(&mut given).env("INTERNAL_SECRET", pem)),
+            "INTERNAL_SECRET is a PEM",
+            "placeholder",
+        );
+        let mut read = command(program);
+        complete(&mut read).env_remove("INTERNAL_SECRET").env("INTERNAL_SECRET_FILE", &file);
+        refused(&run(&mut read), "is a PEM file", "placeholder");
+    }
+}
+
 #[test]
 fn short_secrets_are_refused_in_production() {
     for program in SERVICES {
