@@ -92,8 +92,9 @@ pub(crate) enum Noted {
     Replayed(String),
 }
 
-/// Adds a note; under a key that was used for the same request before, answers what was answered then. A key that another replica
-/// used at the same time is a [`DbError::Conflict`]: done again, this finds its answer.
+/// Adds a note; under a key that was used for the same request before, answers what was answered then, and says on the trail alone
+/// that it was asked again. A key that another replica used at the same time is a [`DbError::Conflict`]: done again, this finds its
+/// answer.
 pub(crate) fn add_note(
     conn: &mut Conn,
     change: &Change,
@@ -105,7 +106,10 @@ pub(crate) fn add_note(
     let now = change.seams.clock.now();
     match keyed.map(|keyed| idempotency_keys::used(conn, keyed, now)).transpose()?.flatten() {
         Some(Used::Other) => return Ok(Err(Refusal::KeyReused)),
-        Some(Used::Same(answer)) => return Ok(Ok(Noted::Replayed(answer))),
+        Some(Used::Same(answer)) => {
+            change.tell(conn, &[("result", "replayed")])?;
+            return Ok(Ok(Noted::Replayed(answer)));
+        }
         None => {}
     }
     let deed = change.deed(conn, &client)?;

@@ -81,6 +81,12 @@ async fn a_key_is_one_note_and_one_answer() {
         let headers = [key[0], ("Authorization", &*bearer)];
         let same = api.send("POST", &format!("/api/service{NOTES}"), &headers, spaced.as_bytes()).await;
         assert_eq!(same.text, first.text, "equal as JSON is the same body");
+        let entries = api.entries("note.add", 3).await;
+        let told: Vec<_> =
+            entries.iter().map(|entry| (&entry["outcome"], &entry["details"]["result"])).collect();
+        let (success, replayed) = (json!("success"), json!("replayed"));
+        let replay = (&success, &replayed);
+        assert_eq!(told, [(&success, &Value::Null), replay, replay], "each call has its one entry");
 
         api.applies(&[registered(2, Some("1002"), Some("bob@example.com"))]).await;
         api.call_with("POST", NOTES, key, &json!({"comment": "other"}))
@@ -97,6 +103,25 @@ async fn a_key_is_one_note_and_one_answer() {
             api.as_staff("support", "POST", "/api/clients/1001/notes", &json!({"comment": "mine"})).await;
         assert_eq!((staff.status, &staff.json()["author"]), (201, &json!({"type": "staff", "id": "stf_1"})));
         assert_eq!(api.call("GET", "/clients/ann@example.com/activity?type=note.added", &Value::Null).await.json()["activities"].as_array().map(Vec::len), Some(2));
+    }
+}
+
+#[tokio::test]
+async fn without_a_trail_nothing_is_answered_again() {
+    for on in both() {
+        let api = api_with_ann(&on).await;
+        let key: &[(&str, &str)] = &[("Idempotency-Key", "k")];
+        let body = json!({"comment": "called"});
+        let first = api.call_with("POST", NOTES, key, &body).await;
+        assert_eq!(first.status, 201, "{first:?}");
+        let move_outbox = |from: &str, to: &str| {
+            let statement = format!("alter table {from} rename to {to}");
+            on.run(service_api::SCHEMA, &statement, &statement);
+        };
+        move_outbox("outbox", "elsewhere");
+        api.call_with("POST", NOTES, key, &body).await.problem(503, "unavailable");
+        move_outbox("elsewhere", "outbox");
+        assert_eq!(api.call_with("POST", NOTES, key, &body).await.text, first.text);
     }
 }
 
@@ -147,6 +172,10 @@ async fn sixty_four_at_once(replicas: &[&Api]) {
     assert_eq!(comments(replicas[0]).await, ["once"]);
     let told = "select type as text from activities where type = 'note.added'";
     assert_eq!(replicas[0].texts(told).await.len(), 1);
+    let mut entries = replicas[0].entries("note.add", 64).await;
+    entries.retain(|entry| entry["outcome"] == "success");
+    let replayed = entries.iter().filter(|entry| entry["details"]["result"] == "replayed").count();
+    assert_eq!((entries.len(), replayed), (64, 63), "each answer has its one entry");
 }
 
 #[tokio::test(flavor = "multi_thread")]
