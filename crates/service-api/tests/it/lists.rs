@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use test_kit::database::{TestDatabase, both};
+use test_kit::waiting::wait_for;
 
 use crate::support::{Api, NOBODY, named, registered};
 
@@ -137,6 +138,95 @@ async fn s6_a_cursor_is_good_for_its_own_list_alone() {
     }
 }
 
+/// The clientIds of those that a search finds.
+async fn found(api: &Api, query: &str) -> Vec<String> {
+    let page = api.call("GET", &format!("/clients?{query}"), &Value::Null).await.json();
+    let clients = page["clients"].as_array().expect("clients");
+    clients.iter().map(|client| client["clientId"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// The search for this word, as a query string.
+fn query(word: &str) -> String {
+    let encoded: String = word.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("query={encoded}")
+}
+
+/// People whose names and addresses are not of ASCII, each with words that find them alone.
+const ABROAD: [(&str, &str, &str, &[&str]); 4] = [
+    (
+        "1",
+        "ivan@example.com",
+        "\u{418}\u{432}\u{430}\u{43d}",
+        &[
+            "\u{418}\u{432}\u{430}\u{43d}",
+            "\u{438}\u{432}\u{430}\u{43d}",
+            "\u{418}\u{412}\u{410}\u{41d}",
+            "\u{412}\u{410}",
+        ],
+    ),
+    ("2", "zoe@example.com", "Zo\u{eb}", &["Zo\u{eb}", "ZO\u{cb}", "zoe\u{308}"]),
+    (
+        "3",
+        "ann@xn--bcher-kva.example",
+        "Ann",
+        &["ann@xn--bcher-kva.example", "ANN@b\u{fc}cher.example", "ann@B\u{dc}CHER.example"],
+    ),
+    (
+        "4",
+        "bob@m\u{fc}nchen.example",
+        "Nikos",
+        &["bob@m\u{fc}nchen.example", "M\u{dc}NCHEN", "bob@xn--mnchen-3ya.example", "xn--mnchen-3ya"],
+    ),
+];
+
+#[tokio::test]
+async fn names_of_all_scripts_are_found_whatever_their_case() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        let people = ABROAD.iter().zip(1..);
+        let events: Vec<_> = people
+            .map(|((id, email, name, _), n)| named(registered(n, Some(id), Some(email)), name))
+            .collect();
+        api.applies(&events).await;
+        for (id, _, _, words) in ABROAD {
+            for word in words {
+                assert_eq!(found(&api, &query(word)).await, [id], "{word}");
+            }
+        }
+        // A name that is not there any more finds nobody.
+        api.applies(&[named(
+            registered(9, Some("1"), Some("ivan@example.com")),
+            "\u{41f}\u{451}\u{442}\u{440}",
+        )])
+        .await;
+        assert_eq!(found(&api, &query("\u{418}\u{412}\u{410}\u{41d}")).await, Vec::<String>::new());
+        assert_eq!(found(&api, &query("\u{41f}\u{401}\u{422}\u{420}")).await, ["1"]);
+    }
+}
+
+#[tokio::test]
+async fn records_from_before_are_made_searchable() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        let many =
+            (1..=450).map(|n| registered(n, Some(&format!("c{n}")), Some(&format!("c{n}@example.com"))));
+        api.applies(&many.collect::<Vec<_>>()).await;
+        api.applies(&[named(registered(500, Some("ivan"), None), "\u{418}\u{432}\u{430}\u{43d}")]).await;
+        let before = "update clients set search = null";
+        on.run(service_api::SCHEMA, before, before);
+        let later = Api::start(&on, NOBODY).await;
+        let unsearchable = "select id as text from clients where search is null";
+        wait_for("all to be searchable", async || later.texts(unsearchable).await.is_empty()).await;
+        assert_eq!(found(&later, &query("\u{438}\u{432}\u{430}\u{43d}")).await, ["ivan"]);
+        assert_eq!(found(&later, "query=c450@").await, ["c450"]);
+        assert_eq!(
+            later.texts("select distinct cast(version as text) as text from clients").await,
+            ["1"],
+            "no change of a record"
+        );
+    }
+}
+
 #[tokio::test]
 async fn clients_are_found_by_what_is_in_their_records() {
     for on in both() {
@@ -147,14 +237,7 @@ async fn clients_are_found_by_what_is_in_their_records() {
             named(registered(3, Some("C-3"), Some("zo\u{eb}@example.com")), "Zo\u{eb}"),
         ])
         .await;
-        let found = async |query: &str| {
-            let page = api.call("GET", &format!("/clients?{query}"), &Value::Null).await.json();
-            let clients = page["clients"].as_array().expect("clients");
-            clients
-                .iter()
-                .map(|client| client["clientId"].as_str().expect("an id").to_owned())
-                .collect::<Vec<_>>()
-        };
+        let found = async |query: &str| found(&api, query).await;
         assert_eq!(found("").await.len(), 3);
         assert_eq!(found("query=ANN").await, ["A-1"]);
         assert_eq!(found("query=ann+LEE").await, ["A-1"], "every word must be there");
