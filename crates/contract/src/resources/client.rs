@@ -68,7 +68,7 @@ pub struct ClientRecord {
     pub kyc_status: KycStatus,
     /// What was noted with the last change of `kyc_status`.
     pub kyc_notes: Option<String>,
-    /// When the identity check last changed.
+    /// When the identity check last changed or was confirmed.
     pub kyc_updated_at: Option<Timestamp>,
     /// The platform's ids of other live clients with this address.
     pub other_client_ids: Vec<String>,
