@@ -1,7 +1,7 @@
 //! The client record: by name, in pages, and many at once.
 
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
-use actix_web::web::{Bytes, Data, Json, Query};
+use actix_web::web::{Bytes, Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::audit::Text;
 use contract::internal::{FindClients, FoundClients, SSO_ISSUER};
@@ -40,9 +40,8 @@ pub(crate) async fn list_clients<S>(
     caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
-    parameters: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
-    let asked = Asked::read(&state, "clients", None, &parameters, OF_CLIENTS)?;
+    let asked = Asked::read(&state, "clients", None, request.query_string(), OF_CLIENTS)?;
     if let Some(query) = &asked.listing.query {
         caller.audit().add_detail("query", Text::personal(query));
     }
