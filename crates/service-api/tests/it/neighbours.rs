@@ -154,6 +154,21 @@ async fn a_look_up_of_many_says_of_each_what_is_known() {
         ));
         let answer = look().await;
         assert_eq!((answer["found"].as_array().map(Vec::len), &answer["pending"]), (Some(3), &json!([])));
+        assert!(answer.get("ignoredFields").is_none(), "{answer}");
+
+        // The trail says whose records were given away: our ids, each once.
+        let id = async |email: &str| api.record(email).await["id"].clone();
+        let (ann, bob) = (id("ann@example.com").await, id("bob@example.com").await);
+        let entries = api.entries("client.look_up", 3).await;
+        let told: Vec<_> = entries.iter().map(|entry| entry["details"]["clients"].clone()).collect();
+        assert_eq!(told, [json!([ann]), json!([ann]), json!([ann, bob])]);
+
+        let more = json!({"emails": [], "wait": true, "emailz": ["x"]});
+        let answer = api.call("POST", "/clients/lookup", &more).await.json();
+        assert_eq!(
+            answer,
+            json!({"found": [], "notFound": [], "pending": [], "ignoredFields": ["emailz", "wait"]})
+        );
 
         ingest.does(Asked::Answers(500, ""));
         api.call("POST", "/clients/lookup", &json!({"emails": ["new@example.com"]}))
