@@ -92,8 +92,8 @@ where
     let tried: String = String::from_utf8_lossy(&tried).chars().take(LONGEST_TRIED).collect();
     caller.audit().set_target("client", Text::personal(tried));
     let (id, read) = match Whom::of(caller, request)? {
-        Whom::Id(id) => by_id(state, id, work).await?,
-        Whom::Address(key) => by_email(caller, state, key, work).await?,
+        Whom::Id(id) => read_by_id(state, id, work).await?,
+        Whom::Address(key) => read_by_email(caller, state, key, work).await?,
     };
     caller.audit().set_target("client", Text::open(id.to_string()));
     read
@@ -115,7 +115,7 @@ fn read_about<T>(
 }
 
 /// Of the record with this id, ours or the platform's.
-async fn by_id<T, W>(state: &State, id: String, work: W) -> Result<Found<T>, Error>
+async fn read_by_id<T, W>(state: &State, id: String, work: W) -> Result<Found<T>, Error>
 where
     T: Send + 'static,
     W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Send + 'static,
@@ -135,7 +135,7 @@ where
 }
 
 /// Of the record of whoever has or had this address, waiting for it if an acknowledged event is still to be applied.
-async fn by_email<S, T, W>(
+async fn read_by_email<S, T, W>(
     caller: &Caller<S>,
     state: &State,
     key: EmailKey,
