@@ -38,7 +38,8 @@ const STEP: Duration = Duration::from_micros(1);
 /// What a change came to, unless it was refused.
 pub(crate) type Changed<T> = DbResult<Result<T, Refusal>>;
 
-/// Sets the identity check. The same again is no change, and says so on the trail alone. Answers the record and the status before.
+/// Sets the identity check. The same again stands from now on, but has no history: only the trail says so. Answers the record and the
+/// status before.
 pub(crate) fn set_kyc(
     conn: &mut Conn,
     change: &Change,
@@ -92,8 +93,9 @@ pub(crate) enum Noted {
     Replayed(String),
 }
 
-/// Adds a note; under a key that was used for the same request before, answers what was answered then. A key that another replica
-/// used at the same time is a [`DbError::Conflict`]: done again, this finds its answer.
+/// Adds a note; under a key that was used for the same request before, answers what was answered then, and says on the trail alone
+/// that it was asked again. A key that another replica used at the same time is a [`DbError::Conflict`]: done again, this finds its
+/// answer.
 pub(crate) fn add_note(
     conn: &mut Conn,
     change: &Change,
@@ -105,7 +107,10 @@ pub(crate) fn add_note(
     let now = change.seams.clock.now();
     match keyed.map(|keyed| idempotency_keys::used(conn, keyed, now)).transpose()?.flatten() {
         Some(Used::Other) => return Ok(Err(Refusal::KeyReused)),
-        Some(Used::Same(answer)) => return Ok(Ok(Noted::Replayed(answer))),
+        Some(Used::Same(answer)) => {
+            change.tell(conn, &[("result", "replayed")])?;
+            return Ok(Ok(Noted::Replayed(answer)));
+        }
         None => {}
     }
     let deed = change.deed(conn, &client)?;
@@ -191,7 +196,7 @@ impl Change {
         Ok(Deed { id: ActivityId::new(at, self.seams.random.bytes()), actor: self.actor.clone(), at })
     }
 
-    /// Writes what changed, if anything did, and the audit entry.
+    /// Writes the record, the activity if anything changed, and the audit entry.
     fn save(
         &self,
         conn: &mut Conn,
@@ -200,8 +205,8 @@ impl Change {
         words: &[(&str, &str)],
     ) -> DbResult<()> {
         let changed = if activity.is_some() { "changed" } else { "unchanged" };
+        clients::save(conn, std::slice::from_ref(client))?;
         if let Some(activity) = activity {
-            clients::save(conn, std::slice::from_ref(client))?;
             activities::add(conn, &[(client.id, activity)])?;
         }
         let words: Vec<_> = words.iter().copied().chain([("result", changed)]).collect();

@@ -26,6 +26,7 @@ diesel::table! {
         created_at -> Instant,
         updated_at -> Instant,
         version -> BigInt,
+        search -> Nullable<Text>,
     }
 }
 

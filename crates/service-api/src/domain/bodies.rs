@@ -87,7 +87,7 @@ pub(crate) fn comment(body: &[u8]) -> Result<Body<String>, BadBody> {
 }
 
 /// `{"emails": [...]}`: each once, in the order asked.
-pub(crate) fn emails(body: &[u8]) -> Result<Vec<String>, BadBody> {
+pub(crate) fn emails(body: &[u8]) -> Result<Body<Vec<String>>, BadBody> {
     let mut object = Object::read(body)?;
     let bad =
         |pointer: &str, code, detail| Err(BadBody::Members(vec![FieldError::new(pointer, code, detail)]));
@@ -106,7 +106,7 @@ pub(crate) fn emails(body: &[u8]) -> Result<Vec<String>, BadBody> {
             _ => return bad(&format!("/emails/{nth}"), "not_a_text", "an address is a text"),
         }
     }
-    Ok(emails)
+    object.all(Ok(emails), Ok(()), |emails, ()| emails)
 }
 
 fn unknown_status(pointer: &str, known: &[&str]) -> FieldError {
@@ -252,8 +252,12 @@ mod tests {
 
     #[test]
     fn addresses_to_look_up_are_a_short_list_of_texts() {
-        assert_eq!(emails(br#"{"emails":["b@x","a@x","b@x"]}"#).unwrap(), ["b@x", "a@x"]);
-        assert!(emails(br#"{"emails":[]}"#).unwrap().is_empty());
+        let read = emails(br#"{"x":1,"emails":["b@x","a@x","b@x"],"y":2}"#).unwrap();
+        assert_eq!(
+            (read.said, read.ignored),
+            (vec!["b@x".to_owned(), "a@x".to_owned()], vec!["x".to_owned(), "y".to_owned()])
+        );
+        assert!(emails(br#"{"emails":[]}"#).unwrap().said.is_empty());
         for bad in [r#"{}"#, r#"{"emails":"a@x"}"#, r#"{"emails":[null]}"#] {
             assert!(matches!(emails(bad.as_bytes()), Err(BadBody::Members(_))), "{bad}");
         }

@@ -18,6 +18,7 @@ pub(crate) mod lookup;
 pub(crate) mod order;
 pub(crate) mod place;
 pub(crate) mod precondition;
+pub(crate) mod search;
 pub(crate) mod standing;
 pub(crate) mod statement;
 pub(crate) mod trail;

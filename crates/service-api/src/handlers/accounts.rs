@@ -10,7 +10,6 @@ use http_kit::problem::Failure;
 use super::whom;
 use crate::db::accounts;
 use crate::domain::account_view::{AccountView, view};
-use crate::error::Error;
 use crate::state::State;
 
 /// `GET /api/service/accounts/{email}` and `GET /api/clients/{id}/accounts`: all of them, each with its subaccounts.
@@ -19,9 +18,11 @@ pub(crate) async fn list_accounts<S>(
     request: HttpRequest,
     state: Data<State>,
 ) -> Result<HttpResponse, Failure> {
-    let record = whom::named(&caller, &request, &state).await?;
-    let rows = state.database.read(move |conn| accounts::of_client(conn, record.id)).await;
-    let AccountView { accounts, warnings } = view(rows.map_err(Error::Database)?);
+    let read = whom::reading(&caller, &request, &state, |conn, record| {
+        Ok((record.clone(), accounts::of_client(conn, record.id)?))
+    });
+    let (record, rows) = read.await?;
+    let AccountView { accounts, warnings } = view(rows);
     let answer = AccountList { client_id: record.client_id, email: record.email, accounts, warnings };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }

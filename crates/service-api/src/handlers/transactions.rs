@@ -1,6 +1,6 @@
 //! Deposits and withdrawals.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use contract::ids::TransactionRef;
 use contract::resources::TransactionPage;
@@ -29,10 +29,9 @@ pub(crate) async fn list_transactions<S>(
     caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
-    parameters: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
     let client = whom::named(&caller, &request, &state).await?.id;
-    let asked = Asked::read(&state, "transactions", Some(client.to_string()), &parameters, OF_ALL)?;
+    let asked = Asked::read(&state, "transactions", Some(client), request.query_string(), OF_ALL)?;
     let (limit, most, after) = (asked.listing.limit, asked.listing.rows(), asked.after.clone());
     // One snapshot, so that page and totals tell of the same transactions.
     let read = state.database.read(move |conn| {
