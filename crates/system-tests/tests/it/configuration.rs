@@ -150,7 +150,7 @@ fn a_database_that_cannot_be_reached_is_named_with_its_cause() {
         let data = tempfile::tempdir().expect("a folder");
         let mut command = command("crm-bridge");
         command.arg("--data-dir").arg(data.path()).args(arguments).env("DATABASE_URL", url);
-        let output = run(&mut command);
+        let output = run(command.env("LISTEN_ADDRESS", "127.0.0.1:0"));
         refused(&output, "DATABASE_URL", "hunter2");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("refused") || said.contains("timed out"), "the cause: {said}");
