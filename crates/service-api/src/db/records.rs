@@ -8,7 +8,7 @@ use contract::events::Event;
 use contract::ids::ClientRef;
 use contract::internal::ApplyEvent;
 use contract::resources::TransactionKind;
-use db::{Conn, DbResult};
+use db::{Conn, DbError, DbResult};
 
 use super::{accounts, client_emails, clients, merging, transactions};
 use crate::domain::account::{Account, AccountKey};
@@ -28,6 +28,10 @@ pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
     let keys: BTreeSet<EmailKey> =
         due.iter().flat_map(|(_, identity)| identity.addresses()).cloned().collect();
     let clients = clients::load_locked(conn, &ids)?;
+    if clients.len() < ids.len() {
+        // One was merged away while we waited for its row: who these events name is to be asked anew.
+        return Err(DbError::Busy("a client was merged into another meanwhile".into()));
+    }
     let addresses = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
     let accounts = load_accounts(conn, due, &clients)?;
     let transactions = load_transactions(conn, due)?;
