@@ -3,12 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
+use contract::events::FundType;
 use contract::ids::{ClientRef, TransactionRef};
-use contract::money::Amount;
+use contract::money::{Amount, Sum};
 use contract::resources::{TransactionKind, TransactionState};
 use db::types::{Decimal, UtcTime};
 use db::{Conn, DbResult, on_backend};
+use diesel::connection::DefaultLoadingMode;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 use diesel::upsert::excluded;
 
 use super::schema::transactions;
@@ -16,6 +20,7 @@ use super::{CHUNK, stored, word};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 use crate::domain::place::Place;
+use crate::domain::statement::Part;
 use crate::domain::transaction::{Transaction, TransactionField, TransactionKey};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -145,14 +150,42 @@ pub(crate) fn newest(
     rows.into_iter().map(Row::into_transaction).collect()
 }
 
-/// All of a client's transactions that count, for what they come to.
-pub(crate) fn completed(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Transaction>> {
-    let rows: Vec<Row> = on_backend!(conn, |c| transactions::table
+/// What a transaction is added up by: kind, fund type, currency and account, as they are stored.
+type Common = (String, Option<String>, Option<String>, Option<String>);
+
+/// What a client's transactions that count come to, by what they have in common. Never more of them at once than one.
+pub(crate) fn parts(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Part>> {
+    let counting = transactions::table
         .filter(transactions::client.eq(client.to_string()))
-        .filter(transactions::state.eq(TransactionState::Completed.as_str()))
-        .select(Row::as_select())
-        .load(c))?;
-    rows.into_iter().map(Row::into_transaction).collect()
+        .filter(transactions::state.eq(TransactionState::Completed.as_str()));
+    let common =
+        (transactions::kind, transactions::fund_type, transactions::currency, transactions::account_id);
+    let mut sums: BTreeMap<Common, Sum> = BTreeMap::new();
+    match conn {
+        Conn::Postgres(c) => {
+            let sums_of =
+                counting.group_by(common).select((common, sql::<Text>("cast(sum(amount) as text)")));
+            for (common, sum) in sums_of.load::<(Common, String)>(c)? {
+                sums.insert(common, stored(sum.parse())?);
+            }
+        }
+        // SQLite has no exact sums.
+        Conn::Sqlite(c) => {
+            let rows = counting
+                .select((common, transactions::amount))
+                .load_iter::<(Common, Decimal), DefaultLoadingMode>(c)?;
+            for row in rows {
+                let (common, amount) = row?;
+                sums.entry(common).or_insert_with(Sum::zero).add(&stored(Amount::from_decimal(&amount.0))?);
+            }
+        }
+    }
+    let part = |((kind, fund_type, currency, account_id), amount): (Common, Sum)| -> DbResult<Part> {
+        let kind = word(TransactionKind::parse(&kind))?;
+        let fund_type = fund_type.as_deref().and_then(FundType::parse);
+        Ok(Part { kind, fund_type, currency, account_id, amount })
+    };
+    sums.into_iter().map(part).collect()
 }
 
 /// All variants under the key of this transaction, locked. None if there is no such transaction.
