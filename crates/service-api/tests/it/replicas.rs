@@ -244,7 +244,8 @@ async fn an_event_that_waits_for_a_merge_of_its_client_goes_to_the_merged_one() 
     let (release, released) = mpsc::channel::<()>();
     let mut locked = Some(locked);
     let holding = one.database.write(move |conn| {
-        let lock = "select id from clients where client_id = 'q' for update";
+        // Of the two rows that the merge locks the second.
+        let lock = "select id from clients order by id desc limit 1 for update";
         on_backend!(conn, |c| diesel::sql_query(lock).execute(c))?;
         locked.take().expect("run once").send(()).expect("waited for");
         released.recv().expect("released");
