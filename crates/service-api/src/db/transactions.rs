@@ -12,7 +12,8 @@ use db::{Conn, DbResult, on_backend};
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Bool, Nullable, Text};
 use diesel::upsert::excluded;
 
 use super::schema::transactions;
@@ -196,24 +197,18 @@ pub(crate) fn variants_locked(conn: &mut Conn, id: TransactionRef) -> DbResult<V
         .first(c)
         .optional())?;
     match row.map(Row::into_transaction).transpose()? {
-        Some(one) => load_locked(conn, &one.key.source, one.key.kind, &[&one.key]),
+        Some(one) => under_locked(conn, &one.key),
         None => Ok(Vec::new()),
     }
 }
 
-/// All variants under these keys of one source and kind, their rows ours to the end of the transaction, locked in the order of
-/// their ids.
-pub(crate) fn load_locked(
-    conn: &mut Conn,
-    source: &str,
-    kind: TransactionKind,
-    keys: &[&TransactionKey],
-) -> DbResult<Vec<Transaction>> {
-    let keys: BTreeSet<&str> = keys.iter().map(|key| key.key.as_str()).collect();
+/// All variants under a key, their rows ours to the end of the transaction.
+fn under_locked(conn: &mut Conn, key: &TransactionKey) -> DbResult<Vec<Transaction>> {
+    lock_keys(conn, &key.source, key.kind, &BTreeSet::from([key.key.clone()]))?;
     let query = transactions::table
-        .filter(transactions::source.eq(source))
-        .filter(transactions::kind.eq(kind.as_str()))
-        .filter(transactions::key.eq_any(keys))
+        .filter(transactions::source.eq(&key.source))
+        .filter(transactions::kind.eq(key.kind.as_str()))
+        .filter(transactions::key.eq(&key.key))
         .order(transactions::id);
     let rows: Vec<Row> = match conn {
         Conn::Postgres(c) => query.for_update().select(Row::as_select()).load(c)?,
@@ -221,6 +216,118 @@ pub(crate) fn load_locked(
         Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
     };
     rows.into_iter().map(Row::into_transaction).collect()
+}
+
+/// Of the variants under these keys of one source and kind those with one of these amounts, and the last of each key, their rows ours
+/// to the end of the transaction. However many variants a key has, no more of it is looked at.
+pub(crate) fn told_locked(
+    conn: &mut Conn,
+    source: &str,
+    kind: TransactionKind,
+    keys: &BTreeSet<String>,
+    amounts: &BTreeSet<Amount>,
+) -> DbResult<Vec<Transaction>> {
+    lock_keys(conn, source, kind, keys)?;
+    let last = last_of(conn, source, kind, keys)?;
+    let amounts: Vec<String> = amounts.iter().map(ToString::to_string).collect();
+    let told = || {
+        transactions::table
+            .filter(transactions::source.eq(source))
+            .filter(transactions::kind.eq(kind.as_str()))
+            .filter(transactions::key.eq_any(keys))
+            .order(transactions::id)
+    };
+    let these = transactions::table.filter(transactions::id.eq_any(&last)).order(transactions::id);
+    let mut rows: Vec<Row>;
+    match conn {
+        Conn::Postgres(c) => {
+            let of_amounts =
+                sql::<Bool>("amount = any(cast(").bind::<Array<Text>, _>(&amounts).sql(" as numeric[]))");
+            rows = told().filter(of_amounts).for_update().select(Row::as_select()).load(c)?;
+            rows.extend(these.for_update().select(Row::as_select()).load::<Row>(c)?);
+        }
+        Conn::Sqlite(c) => {
+            let of_amounts = sql::<Bool>("amount in (select value from json_each(")
+                .bind::<Text, _>(stored(serde_json::to_string(&amounts))?)
+                .sql("))");
+            rows = told().filter(of_amounts).select(Row::as_select()).load(c)?;
+            rows.extend(these.select(Row::as_select()).load::<Row>(c)?);
+        }
+    }
+    rows.into_iter().map(Row::into_transaction).collect()
+}
+
+/// Makes these keys ours to the end of the transaction, as far as anything was told under them: whoever adds a variant, or decides
+/// between them, holds the row of the first. SQLite's one writer is us.
+fn lock_keys(conn: &mut Conn, source: &str, kind: TransactionKind, keys: &BTreeSet<String>) -> DbResult<()> {
+    if let Conn::Postgres(c) = conn {
+        transactions::table
+            .filter(transactions::source.eq(source))
+            .filter(transactions::kind.eq(kind.as_str()))
+            .filter(transactions::key.eq_any(keys))
+            .filter(transactions::variant.eq(0))
+            .order(transactions::id)
+            .for_update()
+            .select(transactions::id)
+            .load::<String>(c)?;
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Last {
+    #[diesel(sql_type = Nullable<Text>)]
+    id: Option<String>,
+}
+
+/// The ids of the last variants under these keys: one look into the index for each.
+fn last_of(
+    conn: &mut Conn,
+    source: &str,
+    kind: TransactionKind,
+    keys: &BTreeSet<String>,
+) -> DbResult<Vec<String>> {
+    let last = |keys: &str, source: &str, kind: &str| {
+        sql_query(format!(
+            "select (select t.id from transactions t where t.source = {source} and t.kind = {kind} and t.key = asked.key \
+             order by t.variant desc limit 1) as id from ({keys}) as asked"
+        ))
+    };
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let found: Vec<Last> = match conn {
+        Conn::Postgres(c) => last("select unnest($1) as key", "$2", "$3")
+            .bind::<Array<Text>, _>(&keys)
+            .bind::<Text, _>(source)
+            .bind::<Text, _>(kind.as_str())
+            .load(c)?,
+        Conn::Sqlite(c) => last("select value as key from json_each(?3)", "?1", "?2")
+            .bind::<Text, _>(source)
+            .bind::<Text, _>(kind.as_str())
+            .bind::<Text, _>(stored(serde_json::to_string(&keys))?)
+            .load(c)?,
+    };
+    Ok(found.into_iter().filter_map(|last| last.id).collect())
+}
+
+/// Puts all variants under these keys in conflict, however many there are.
+pub(crate) fn put_in_conflict(conn: &mut Conn, keys: &[TransactionKey], now: Timestamp) -> DbResult<()> {
+    let conflict = TransactionState::Conflict.as_str();
+    for key in keys {
+        on_backend!(conn, |c| diesel::update(
+            transactions::table
+                .filter(transactions::source.eq(&key.source))
+                .filter(transactions::kind.eq(key.kind.as_str()))
+                .filter(transactions::key.eq(&key.key))
+                .filter(transactions::state.ne(conflict))
+        )
+        .set((
+            transactions::state.eq(conflict),
+            transactions::updated_at.eq(UtcTime::of(now)),
+            transactions::version.eq(transactions::version + 1),
+        ))
+        .execute(c))?;
+    }
+    Ok(())
 }
 
 /// Writes these transactions as they are now, in the order given.

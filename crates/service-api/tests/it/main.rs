@@ -39,4 +39,6 @@ mod staff;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod variants;
+#[cfg(test)]
 mod waiting;
