@@ -49,7 +49,7 @@ pub(crate) async fn named<S>(
 }
 
 /// The record with this id, ours or the platform's.
-async fn by_id(state: &State, id: &str) -> Result<ClientRecord, Error> {
+pub(crate) async fn by_id(state: &State, id: &str) -> Result<ClientRecord, Error> {
     let id = id.to_owned();
     let found = state.database.read(move |conn| {
         let mut matches = find::by_id(conn, &id)?;

@@ -27,6 +27,8 @@ mod migrations;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod neighbours;
 #[cfg(test)]
 mod notes;
