@@ -22,7 +22,7 @@ use crate::domain::idempotency::Keyed;
 use crate::domain::moving::{Moved, moving};
 use crate::domain::precondition::IfMatch;
 use crate::domain::standing::{Refusal, transition};
-use crate::domain::transaction::{self, Transaction};
+use crate::domain::transaction::Transaction;
 
 /// Who makes a change of whose record, and the entry that tells of it.
 #[derive(Debug, Clone)]
@@ -136,18 +136,14 @@ pub(crate) fn accept_transaction(
     id: TransactionRef,
 ) -> Changed<(Transaction, Vec<Account>)> {
     let (client, _) = change.lock(conn)?;
-    let variants = transactions::variants_locked(conn, id)?;
-    if !variants.iter().any(|one| one.id == id && one.client == client.id) {
-        return Ok(Err(Refusal::NoTransaction));
-    }
+    let theirs = transactions::locked(conn, id)?.filter(|one| one.client == client.id);
+    let Some(mut accepted) = theirs else { return Ok(Err(Refusal::NoTransaction)) };
     let at = change.seams.clock.now();
-    let mut variants = variants.into_iter().map(|one| (one.variant, one)).collect();
-    let Some(accepted) = transaction::decide(&mut variants, id, at) else {
+    if !accepted.accept(at) {
         return Ok(Err(Refusal::NotInConflict));
-    };
-    let variants: Vec<Transaction> = variants.into_values().collect();
-    transactions::save(conn, &variants)?;
-    for of in variants.iter().map(|one| one.client).collect::<BTreeSet<_>>() {
+    }
+    transactions::save(conn, std::slice::from_ref(&accepted))?;
+    for of in transactions::reject_others(conn, &accepted, at)? {
         // Locked, so that no merge of that record comes between.
         let Some(hears) = clients::lock(conn, of)? else { continue };
         let deed = change.deed(conn, &hears)?;

@@ -189,33 +189,44 @@ pub(crate) fn parts(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Part>> {
     sums.into_iter().map(part).collect()
 }
 
-/// All variants under the key of this transaction, locked. None if there is no such transaction.
-pub(crate) fn variants_locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Vec<Transaction>> {
-    let row: Option<Row> = on_backend!(conn, |c| transactions::table
-        .find(id.to_string())
-        .select(Row::as_select())
-        .first(c)
-        .optional())?;
-    match row.map(Row::into_transaction).transpose()? {
-        Some(one) => under_locked(conn, &one.key),
-        None => Ok(Vec::new()),
-    }
+/// The transaction with this id, its row and its key ours to the end of the transaction.
+pub(crate) fn locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Option<Transaction>> {
+    let this = || transactions::table.find(id.to_string());
+    let row: Option<Row> = on_backend!(conn, |c| this().select(Row::as_select()).first(c).optional())?;
+    let Some(one) = row.map(Row::into_transaction).transpose()? else { return Ok(None) };
+    lock_keys(conn, &one.key.source, one.key.kind, &BTreeSet::from([one.key.key]))?;
+    let row: Option<Row> = match conn {
+        Conn::Postgres(c) => this().for_update().select(Row::as_select()).first(c).optional()?,
+        // SQLite's one writer is us.
+        Conn::Sqlite(c) => this().select(Row::as_select()).first(c).optional()?,
+    };
+    row.map(Row::into_transaction).transpose()
 }
 
-/// All variants under a key, their rows ours to the end of the transaction.
-fn under_locked(conn: &mut Conn, key: &TransactionKey) -> DbResult<Vec<Transaction>> {
-    lock_keys(conn, &key.source, key.kind, &BTreeSet::from([key.key.clone()]))?;
-    let query = transactions::table
-        .filter(transactions::source.eq(&key.source))
-        .filter(transactions::kind.eq(key.kind.as_str()))
-        .filter(transactions::key.eq(&key.key))
-        .order(transactions::id);
-    let rows: Vec<Row> = match conn {
-        Conn::Postgres(c) => query.for_update().select(Row::as_select()).load(c)?,
-        // SQLite's one writer is us.
-        Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
+/// Rejects all others under the key of this one, however many there are. Answers whose they all are.
+pub(crate) fn reject_others(
+    conn: &mut Conn,
+    accepted: &Transaction,
+    now: Timestamp,
+) -> DbResult<BTreeSet<ClientRef>> {
+    let Transaction { id, key, .. } = accepted;
+    let under = || {
+        transactions::table
+            .filter(transactions::source.eq(&key.source))
+            .filter(transactions::kind.eq(key.kind.as_str()))
+            .filter(transactions::key.eq(&key.key))
     };
-    rows.into_iter().map(Row::into_transaction).collect()
+    let others = || under().filter(transactions::id.ne(id.to_string()));
+    on_backend!(conn, |c| diesel::update(others())
+        .set((
+            transactions::state.eq(TransactionState::Rejected.as_str()),
+            transactions::updated_at.eq(UtcTime::of(now)),
+            transactions::version.eq(transactions::version + 1),
+        ))
+        .execute(c))?;
+    let clients: Vec<String> =
+        on_backend!(conn, |c| under().select(transactions::client).distinct().load(c))?;
+    clients.iter().map(|client| stored(client.parse())).collect()
 }
 
 /// Of the variants under these keys of one source and kind those with one of these amounts, and the last of each key, their rows ours

@@ -144,23 +144,6 @@ pub(crate) fn tell(
     Told { heard, new: true, state, opens_conflict }
 }
 
-/// Staff decide a conflict: `accepted` stands, all others under its key are rejected. `None` if it is in no conflict.
-pub(crate) fn decide(
-    variants: &mut BTreeMap<i32, Transaction>,
-    accepted: TransactionRef,
-    now: Timestamp,
-) -> Option<Transaction> {
-    let in_conflict = |known: &Transaction| known.id == accepted && known.state == TransactionState::Conflict;
-    if !variants.values().any(in_conflict) {
-        return None;
-    }
-    for known in variants.values_mut() {
-        let accepts = known.id == accepted;
-        known.set_state(if accepts { TransactionState::Completed } else { TransactionState::Rejected }, now);
-    }
-    variants.values().find(|known| known.id == accepted).cloned()
-}
-
 impl Transaction {
     fn new(key: &TransactionKey, variant: i32, telling: Telling<'_>) -> Self {
         let Telling { said, client, event_id, order, now, new_id } = telling;
@@ -179,6 +162,15 @@ impl Transaction {
             updated_at: now,
             version: 0,
         }
+    }
+
+    /// Staff decide a conflict: this one stands, and all others under its key are to be rejected. False if it is in no conflict.
+    pub(crate) fn accept(&mut self, now: Timestamp) -> bool {
+        let in_conflict = self.state == TransactionState::Conflict;
+        if in_conflict {
+            self.set_state(TransactionState::Completed, now);
+        }
+        in_conflict
     }
 
     /// Where it stands in its client's list.
@@ -288,8 +280,12 @@ mod tests {
         }
 
         fn decide(&mut self, variant: i32) -> Option<Transaction> {
-            let id = self.variants[&variant].id;
-            decide(&mut self.variants, id, Timestamp::from_micros(1_000))
+            let now = Timestamp::from_micros(1_000);
+            let accepted = self.variants.get_mut(&variant)?;
+            let accepted = accepted.accept(now).then(|| accepted.clone())?;
+            let others = self.variants.values_mut().filter(|one| one.id != accepted.id);
+            others.for_each(|one| one.set_state(Rejected, now));
+            Some(accepted)
         }
     }
 
