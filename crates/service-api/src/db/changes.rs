@@ -15,13 +15,14 @@ use http_kit::kit::Seams;
 use super::idempotency_keys::{self, Used};
 use super::{accounts, activities, clients, find, notes, transactions};
 use crate::domain::account::Account;
-use crate::domain::bodies::{KycChange, StatusChange};
+use crate::domain::bodies::{AccountMove, KycChange, StatusChange};
 use crate::domain::client::Client;
 use crate::domain::deeds::{self, Deed};
 use crate::domain::idempotency::Keyed;
+use crate::domain::moving::{Moved, moving};
 use crate::domain::precondition::IfMatch;
 use crate::domain::standing::{Refusal, transition};
-use crate::domain::transaction::{self, Transaction};
+use crate::domain::transaction::Transaction;
 
 /// Who makes a change of whose record, and the entry that tells of it.
 #[derive(Debug, Clone)]
@@ -140,18 +141,14 @@ pub(crate) fn accept_transaction(
     id: TransactionRef,
 ) -> Changed<(Transaction, Vec<Account>)> {
     let (client, _) = change.lock(conn)?;
-    let variants = transactions::variants_locked(conn, id)?;
-    if !variants.iter().any(|one| one.id == id && one.client == client.id) {
-        return Ok(Err(Refusal::NoTransaction));
-    }
+    let theirs = transactions::locked(conn, id)?.filter(|one| one.client == client.id);
+    let Some(mut accepted) = theirs else { return Ok(Err(Refusal::NoTransaction)) };
     let at = change.seams.clock.now();
-    let mut variants = variants.into_iter().map(|one| (one.variant, one)).collect();
-    let Some(accepted) = transaction::decide(&mut variants, id, at) else {
+    if !accepted.accept(at) {
         return Ok(Err(Refusal::NotInConflict));
-    };
-    let variants: Vec<Transaction> = variants.into_values().collect();
-    transactions::save(conn, &variants)?;
-    for of in variants.iter().map(|one| one.client).collect::<BTreeSet<_>>() {
+    }
+    transactions::save(conn, std::slice::from_ref(&accepted))?;
+    for of in transactions::reject_others(conn, &accepted, at)? {
         // Locked, so that no merge of that record comes between.
         let Some(hears) = clients::lock(conn, of)? else { continue };
         let deed = change.deed(conn, &hears)?;
@@ -159,6 +156,46 @@ pub(crate) fn accept_transaction(
     }
     change.tell(conn, &[("transaction", &id.to_string())])?;
     Ok(Ok((accepted, accounts::of_client(conn, client.id)?)))
+}
+
+/// Gives an account of the client, and its subaccounts, to another. Answers the record and accounts of the other. Both hear of it.
+pub(crate) fn move_account(
+    conn: &mut Conn,
+    change: &Change,
+    account_id: &str,
+    to: ClientRef,
+    asked: &AccountMove,
+) -> Changed<(ClientRecord, Vec<Account>)> {
+    // Locked in one order, as everywhere.
+    let mut locked = BTreeMap::new();
+    for id in BTreeSet::from([change.client, to]) {
+        let client = clients::lock(conn, id)?.ok_or_else(|| DbError::broken("a client's record is gone"))?;
+        locked.insert(id, client);
+    }
+    let (Some(from), Some(to)) = (locked.get(&change.client), locked.get(&to)) else {
+        return Err(DbError::broken("a client that was locked is gone"));
+    };
+    if from.source != to.source {
+        return Ok(Err(Refusal::OtherSource));
+    }
+    let theirs = accounts::of_name_locked(conn, &[from.id, to.id], account_id)?;
+    let mut moving = match moving(&theirs, account_id, asked.server.as_deref(), (from.id, to.id)) {
+        Ok(moving) => moving,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let parts = moving.iter().map(|one| one.account_id.clone()).filter(|id| id != account_id).collect();
+    let moved = Moved { account_id: account_id.to_owned(), from: from.id, to: to.id, parts };
+    let changes = !moving.is_empty();
+    for (client, own) in [(from, false), (to, true)].into_iter().filter(|_| changes) {
+        let deed = change.deed(conn, client)?;
+        moving.iter_mut().filter(|_| own).for_each(|account| account.move_to(to.id, deed.at));
+        let activity = deed.account_moved(&moved, own, asked.reason.as_deref());
+        activities::add(conn, &[(client.id, activity)])?;
+    }
+    accounts::save(conn, &moving)?;
+    let result = if changes { "changed" } else { "unchanged" };
+    change.tell(conn, &[("to", &to.id.to_string()), ("result", result)])?;
+    Ok(Ok((find::record_of(conn, to.clone())?, accounts::of_client(conn, to.id)?)))
 }
 
 /// Adds tokens that sso-issuer made to the activities of their clients; says how many were new.

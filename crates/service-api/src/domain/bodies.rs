@@ -50,6 +50,16 @@ pub(crate) struct StatusChange {
     pub(crate) reason: Option<String>,
 }
 
+/// Whose an account is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountMove {
+    /// The new owner's id, ours or the platform's.
+    pub(crate) client_id: String,
+    /// The account's server, where the client has accounts of this name on several.
+    pub(crate) server: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
 /// `{"kycStatus", "kycNotes"}`. Words of other platforms are read as the statuses they mean.
 pub(crate) fn kyc_change(body: &[u8], words: &KycWords) -> Result<Body<KycChange>, BadBody> {
     let mut object = Object::read(body)?;
@@ -70,6 +80,16 @@ pub(crate) fn status_change(body: &[u8]) -> Result<Body<StatusChange>, BadBody> 
     });
     let reason = object.text("reason", LONGEST_REASON);
     object.all(status, reason, |status, reason| StatusChange { status, reason })
+}
+
+/// `{"clientId", "server", "reason"}`.
+pub(crate) fn account_move(body: &[u8]) -> Result<Body<AccountMove>, BadBody> {
+    let mut object = Object::read(body)?;
+    let client_id = object.needed("clientId");
+    let server = object.text("server", LONGEST_REASON);
+    let reason = object.text("reason", LONGEST_REASON);
+    let rest = server.and_then(|server| Ok((server, reason?)));
+    object.all(client_id, rest, |client_id, (server, reason)| AccountMove { client_id, server, reason })
 }
 
 /// `{"comment"}`: trimmed. U+0000 is refused here, since a note is nothing but its text.

@@ -15,6 +15,7 @@ pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod listing;
 pub(crate) mod lookup;
+pub(crate) mod moving;
 pub(crate) mod order;
 pub(crate) mod place;
 pub(crate) mod precondition;

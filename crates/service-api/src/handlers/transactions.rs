@@ -36,17 +36,16 @@ pub(crate) async fn list_transactions<S>(
     // One snapshot, so that page and totals tell of the same transactions.
     let read = state.database.read(move |conn| {
         let page = transactions::newest(conn, client, after.as_ref(), most)?;
-        let completed = transactions::completed(conn, client)?;
-        Ok((page, completed, accounts::of_client(conn, client)?))
+        Ok((page, transactions::parts(conn, client)?, accounts::of_client(conn, client)?))
     });
-    let (page, completed, accounts) = read.await.map_err(Error::Database)?;
+    let (page, parts, accounts) = read.await.map_err(Error::Database)?;
     let accounts = resolved(accounts);
     let currencies = Currencies { accounts: &accounts, default: &state.default_currency };
     let page = Page::of(page, limit, Transaction::place);
     let next_cursor = asked.cursor(&state, page.next.as_ref());
     let answer = TransactionPage {
         transactions: page.items.iter().map(|one| record(one, &currencies)).collect(),
-        totals: totals(&completed, &currencies),
+        totals: totals(&parts, &currencies),
         next_cursor,
     };
     Ok(asked.answer(&request, &answer, answer.next_cursor.as_deref()))

@@ -114,6 +114,12 @@ fn read_about<T>(
     }
 }
 
+/// The record with this id, ours or the platform's.
+pub(crate) async fn by_id(state: &State, id: &str) -> Result<ClientRecord, Error> {
+    let (_, record) = read_by_id(state, id.to_owned(), |_, record| Ok(record.clone())).await?;
+    record
+}
+
 /// Of the record with this id, ours or the platform's.
 async fn read_by_id<T, W>(state: &State, id: String, work: W) -> Result<Found<T>, Error>
 where
