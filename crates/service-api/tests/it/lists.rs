@@ -211,19 +211,21 @@ async fn a_list_is_whole_while_its_client_becomes_another() {
             api.applies(&[
                 told(second + 1, "client.registered", &json!({"clientId": id})),
                 told(second + 2, "account.updated", &account),
+                told(second + 2, "deposit.completed", &json!({"email": email, "amount": "1"})),
             ])
             .await;
             let note = format!("/clients/{email}/notes");
             assert_eq!(api.call("POST", &note, &json!({"comment": "x"})).await.status, 201);
             let both_names = json!({"clientId": id, "email": email, "kycStatus": "approved"});
             let event = [told(second + 3, "kyc.updated", &both_names)];
-            let (notes, accounts, activity, ()) = tokio::join!(
+            let (notes, accounts, activity, transactions, ()) = tokio::join!(
                 asked_until(&api, "notes", &email, &id),
                 asked_until(&api, "accounts", &email, &id),
                 asked_until(&api, "activity", &email, &id),
+                asked_until(&api, "transactions", &email, &id),
                 api.applies(&event),
             );
-            for lengths in [notes, accounts, activity] {
+            for lengths in [notes, accounts, activity, transactions] {
                 assert!(lengths.iter().all(|length| *length > 0), "{lengths:?}");
             }
         }
