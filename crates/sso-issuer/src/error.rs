@@ -83,6 +83,9 @@ impl From<Error> for Failure {
             Error::Limit => Self::new(Code::InvalidParameter).with_detail("limit is a number from 1 to 200"),
             Error::NotAsked => Self::new(Code::PermissionDenied),
             Error::Passwords(Trouble::Full) => Self::new(Code::Unavailable).caused_by(Trouble::Full),
+            Error::Passwords(Trouble::Crowded) => Self::new(Code::RateLimited)
+                .with_detail("too many passwords of one network wait to be looked at")
+                .retry_after(1),
             Error::Passwords(cause) => Self::new(Code::InternalError).caused_by(cause),
             Error::Token(cause) => Self::new(Code::InternalError).caused_by(cause),
             Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),

@@ -6,9 +6,8 @@ use std::path::Path;
 use auth::secret::Secret;
 use http_kit::config::Environment;
 
-use super::databases;
-use crate::commands::in_words;
-use crate::commands::staff::members::Desk;
+use crate::staff_table::StaffTable;
+use crate::terminal::in_words;
 
 /// The setting that says who it is.
 pub(crate) const SETTING: &str = "CRM_ADMIN_EMAIL";
@@ -28,11 +27,7 @@ pub(crate) struct FirstAdmin {
 /// shown would be of no use.
 pub(crate) async fn make(environment: &Environment, data: &Path) -> Result<FirstAdmin, String> {
     let email = environment.text(SETTING).map_err(in_words)?.unwrap_or_else(|| EMAIL.to_owned());
-    let schemas = databases::of(environment, data).map_err(in_words)?;
-    let Some(schema) = schemas.into_iter().find(|schema| schema.service == sso_issuer::NAME) else {
-        return Ok(FirstAdmin { email, password: None });
-    };
-    let made = Desk::of(schema).add_first_admin(&email).await?;
+    let made = StaffTable::open(environment, data).await?.add_first_admin(&email).await?;
     Ok(FirstAdmin { email, password: made.map(|one_time| one_time.password) })
 }
 

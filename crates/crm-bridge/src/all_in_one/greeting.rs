@@ -7,8 +7,8 @@ use http_kit::config::Environment;
 
 use super::first_admin::{self, FirstAdmin};
 use super::services::Services;
-use crate::commands::{quoted, say, this_command};
 use crate::settings;
+use crate::terminal::{quoted, say, this_command};
 
 /// Prints it.
 pub(crate) fn print(

@@ -13,7 +13,7 @@ use http_kit::config::Environment;
 use serde_json::{Value, json};
 use webhook_ingest::domain::signature::setting_of;
 
-use super::{Ended, in_words, say};
+use super::{Ended, in_words, remote, say};
 use crate::cli::{BodyArgs, DiagnoseArgs, SendArgs, SignArgs, WebhookCommand};
 use crate::settings;
 
@@ -59,14 +59,11 @@ fn send(environment: &Environment, arguments: &SendArgs) -> Ended {
 
 #[tokio::main(flavor = "current_thread")]
 async fn post(url: &str, signature: &str, body: Vec<u8>) -> Result<(u16, String), String> {
-    let failed = |error: reqwest::Error| format!("{url} can't be reached: {error}");
-    let client =
-        http_kit::client::builder(url).ok_or_else(|| format!("{url} is not an http or https URL"))?;
-    let client = client.timeout(PATIENCE).build().map_err(failed)?;
+    let client = remote::client(url, PATIENCE)?;
     let sending = client.post(url).header(HEADER, signature).header("content-type", "application/json");
-    let answer = sending.body(body).send().await.map_err(failed)?;
+    let answer = sending.body(body).send().await.map_err(remote::unanswered(url))?;
     let status = answer.status().as_u16();
-    Ok((status, answer.text().await.map_err(failed)?))
+    Ok((status, answer.text().await.map_err(remote::unanswered(url))?))
 }
 
 fn diagnose_signature(environment: &Environment, arguments: &DiagnoseArgs) -> Ended {

@@ -101,6 +101,10 @@ impl RequestAudit {
                 if staff.external {
                     self.add_detail("external", true);
                 }
+                // An id tells no reader of the trail who it was.
+                if let Some(email) = &staff.email {
+                    self.add_detail("actorEmail", Text::personal(email));
+                }
                 (ActorKind::Staff, staff_text(&staff.id))
             }
         };

@@ -116,7 +116,9 @@ async fn a_client_stands_as_staff_say() {
             (suspended.status, &suspended.json()["status"], suspended.header("etag")),
             (200, &json!("suspended"), Some("\"2\""))
         );
-        let again = set(&json!({"status": "suspended"})).await;
+        assert!(suspended.json().get("ignoredFields").is_none(), "{suspended:?}");
+        let again = set(&json!({"status": "suspended", "until": "2030-01-01", "by": {}})).await;
+        assert_eq!(again.json()["ignoredFields"], json!(["by", "until"]));
         assert_eq!((again.status, &again.json()["version"]), (200, &json!(2)), "the same again is no change");
         assert_eq!(set(&json!({"status": "active"})).await.status, 200);
         assert_eq!(set(&json!({"status": "closed"})).await.status, 200);
@@ -142,7 +144,15 @@ async fn a_client_stands_as_staff_say() {
                 json!({"from": "active", "to": "suspended", "reason": "fraud?"}),
             ]
         );
-        assert_eq!(api.entries("client.status_change", 9).await.len(), 9);
+        let entries = api.entries("client.status_change", 9).await;
+        assert_eq!(entries.len(), 9);
+        let given: Vec<&Value> = entries.iter().filter_map(|entry| entry["details"].get("reason")).collect();
+        assert!(
+            given.len() == 1 && given[0]["sha256"].is_string(),
+            "sealed, as what is said of a person: {given:?}"
+        );
+        let disclosed = api.texts("select disclosures as text from outbox").await.concat();
+        assert!(disclosed.contains("fraud?"), "staff can read why: {disclosed}");
     }
 }
 

@@ -10,7 +10,7 @@ use contract::events::{Envelope, Reading, read};
 use contract::kyc::KycWords;
 use test_kit::database::both;
 
-use crate::calls::{Caller, registration, told};
+use crate::calls::{Caller, registration, segment, told};
 use crate::harness::{
     AllInOne, PATIENCE, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, run,
     wait_for, wait_until_ready,
@@ -172,7 +172,7 @@ async fn nothing_of_the_corpus_is_refused_into_nothing() {
     }
 }
 
-/// The client that a registration names can be read at once.
+/// The client that a registration names can be read, and is never 404.
 async fn applied(caller: &Caller, body: &[u8]) {
     let Reading::Known(Envelope { event: Some(event), .. }) =
         read(body, &KycWords::built_in(), Clock::system().now())
@@ -180,8 +180,7 @@ async fn applied(caller: &Caller, body: &[u8]) {
         panic!("accepted and unreadable: {}", String::from_utf8_lossy(body));
     };
     let Some(email) = event.identity().email else { return };
-    let path: String = email.trim().bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let (status, record) = told(caller.client(&path).await).await;
+    let (status, record) = caller.acknowledged(&segment(email.trim())).await;
     assert_eq!(status, 200, "{email}: {record}");
 }
 
