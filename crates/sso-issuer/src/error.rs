@@ -35,6 +35,8 @@ pub(crate) enum Error {
     BodyUnreadable,
     #[error(transparent)]
     Client(#[from] Unfit),
+    #[error("an event that names the client is still to be applied")]
+    ClientPending,
     #[error("the staff member has no address")]
     StaffWithoutEmail,
     #[error("the impersonation could not be made durable")]
@@ -72,6 +74,9 @@ impl From<Error> for Failure {
             }
             Error::BodyUnreadable => Self::new(Code::InvalidJson),
             Error::Client(unfit) => of_client(unfit),
+            Error::ClientPending => Self::new(Code::ClientPending).with_detail(
+                "an event that names this client was accepted and is about to be applied; try again",
+            ),
             Error::StaffWithoutEmail => Self::new(Code::PermissionDenied).with_detail(
                 "the staff token names no email address, and the platform must be told who acts",
             ),

@@ -9,6 +9,8 @@ use contract::problems::FieldError;
 use contract::resources::ActivityType;
 use percent_encoding::percent_decode_str;
 
+use super::client::EARLIEST;
+
 /// Items on a page, unless asked otherwise.
 const DEFAULT_LIMIT: usize = 50;
 /// Items on a page at most.
@@ -159,7 +161,9 @@ fn activity_type(word: &str) -> Result<ActivityType, Bad> {
 
 fn time(text: &str) -> Result<Timestamp, Bad> {
     // A `+` of the offset that was not percent-encoded comes in as a space.
+    // No record is older than the earliest time that both databases hold.
     Timestamp::parse_rfc3339(&text.replace(' ', "+"))
+        .map(|time| time.max(EARLIEST))
         .map_err(|_| ("not_a_time", "an RFC 3339 time".to_owned()))
 }
 
@@ -246,6 +250,8 @@ mod tests {
         assert!(read(&[("query", &"x".repeat(201))], OF_CLIENTS).is_err());
         assert!(read(&[("query", &"x ".repeat(11))], OF_CLIENTS).is_err());
         assert!(read(&[("updatedSince", "yesterday")], OF_CLIENTS).is_err());
+        let senseless = read(&[("updatedSince", "0000-01-01T00:00:00Z")], OF_CLIENTS).unwrap();
+        assert_eq!(senseless.updated_since, Some(EARLIEST), "no database holds that year");
         assert_eq!(read(&[("query", " "), ("cursor", "")], OF_CLIENTS).unwrap().parts(), []);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn move_account(
     let account_id = str::from_utf8(&account_id).ok().filter(|id| !id.contains('\0')).map(str::to_owned);
     let account_id = account_id.ok_or(Error::Refused(Refusal::NoAccount))?;
     let asked = bodies::account_move(&body).map_err(Error::Body)?.said;
-    let to = match whom::by_id(&state, &asked.client_id).await {
+    let to = match whom::by_id(&caller, &state, &asked.client_id).await {
         // The path names a client that is there; the body does not.
         Err(Error::NoSuchId) => {
             let unknown = FieldError::new("/clientId", "unknown_client", "no client has this id");

@@ -7,7 +7,7 @@ use actix_web::web::{Bytes, Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::audit::{Text, Value};
 use contract::ids::ClientRef;
-use contract::internal::{FindClients, FoundClients, SSO_ISSUER};
+use contract::internal::{ClientName, FindClients, FoundClients, SSO_ISSUER};
 use contract::resources::{ChangedClient, ClientPage, FoundByEmail, LookedUp};
 use futures_util::{StreamExt as _, stream};
 use http_kit::caller::{Caller, Internal, KycEditor, Service, Staff};
@@ -98,7 +98,7 @@ async fn look_up(caller: &Caller<Service>, state: &State, email: String) -> Resu
     let mut found = whom::find(state, &key).await?;
     let mut pending = false;
     if found.is_none() {
-        pending = whom::is_pending(caller, state, &key, 0).await?;
+        pending = whom::is_pending(caller, state, ClientName::EmailKey(key.clone()), 0).await?;
         // What is no longer pending was applied since the first look.
         found = whom::find(state, &key).await?;
     }
@@ -109,7 +109,7 @@ async fn look_up(caller: &Caller<Service>, state: &State, email: String) -> Resu
     })
 }
 
-/// `POST /internal/clients/find`: who has this id, for sso-issuer.
+/// `POST /internal/clients/find`: who has this id, for sso-issuer; waited for if an acknowledged event is still to be applied.
 pub(crate) async fn find_clients(
     caller: Caller<Internal>,
     state: Data<State>,
@@ -117,8 +117,19 @@ pub(crate) async fn find_clients(
 ) -> Result<Json<FoundClients>, Failure> {
     internal::only(&caller, SSO_ISSUER)?;
     let FindClients { id } = body.into_inner();
-    let found = state.database.read(move |conn| find::by_id(conn, &id)).await.map_err(Error::Database)?;
-    Ok(Json(FoundClients { matches: found.into_iter().map(lookup::found).collect() }))
+    let look = async || {
+        let id = id.clone();
+        state.database.read(move |conn| find::by_id(conn, &id)).await.map_err(Error::Database)
+    };
+    let mut found = look().await?;
+    let mut pending = false;
+    if found.is_empty() {
+        pending = whom::id_is_pending(&caller, &state, &id).await?;
+        // What is no longer pending was applied since the first look.
+        found = look().await?;
+    }
+    pending &= found.is_empty();
+    Ok(Json(FoundClients { matches: found.into_iter().map(lookup::found).collect(), pending }))
 }
 
 /// `PATCH /api/clients/{id}/status`: how the client stands from now on.

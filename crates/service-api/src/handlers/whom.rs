@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use contract::audit::Text;
 use contract::email::EmailKey;
+use contract::events::MAX_ID_CHARS;
 use contract::ids::ClientRef;
-use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient};
+use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient, ClientName};
 use contract::resources::{Actor, ActorKind, ClientRecord};
 use db::{Conn, DbResult};
 use http_kit::caller::{Caller, Identity};
@@ -92,7 +93,7 @@ where
     let tried: String = String::from_utf8_lossy(&tried).chars().take(LONGEST_TRIED).collect();
     caller.audit().set_target("client", Text::personal(tried));
     let (id, read) = match Whom::of(caller, request)? {
-        Whom::Id(id) => read_by_id(state, id, work).await?,
+        Whom::Id(id) => read_by_id(caller, state, id, work).await?,
         Whom::Address(key) => read_by_email(caller, state, key, work).await?,
     };
     caller.audit().set_target("client", Text::open(id.to_string()));
@@ -115,28 +116,53 @@ fn read_about<T>(
 }
 
 /// The record with this id, ours or the platform's, where it is not the path that names it.
-pub(crate) async fn by_id(state: &State, id: &str) -> Result<ClientRecord, Error> {
-    read_by_id(state, id.to_owned(), |_, record| Ok(record.clone())).await?.1
+pub(crate) async fn by_id<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<ClientRecord, Error> {
+    read_by_id(caller, state, id.to_owned(), |_, record| Ok(record.clone())).await?.1
 }
 
-/// Of the record with this id, ours or the platform's.
-async fn read_by_id<T, W>(state: &State, id: String, work: W) -> Result<Found<T>, Error>
+/// Of the record with this id, ours or the platform's, waiting for it if an acknowledged event is still to be applied.
+async fn read_by_id<S, T, W>(
+    caller: &Caller<S>,
+    state: &State,
+    id: String,
+    work: W,
+) -> Result<Found<T>, Error>
 where
     T: Send + 'static,
-    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Send + 'static,
+    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
 {
-    let found = state.database.read(move |conn| {
-        let mut matches = find::by_id(conn, &id)?;
-        match (matches.pop(), matches.is_empty()) {
-            (Some(client), true) => {
-                let record = find::record_of(conn, client)?;
-                read_about(conn, &record, work).map(Ok)
+    let look = async || {
+        let (id, work) = (id.clone(), work.clone());
+        let read = state.database.read(move |conn| {
+            let mut matches = find::by_id(conn, &id)?;
+            match (matches.pop(), matches.is_empty()) {
+                (Some(client), true) => {
+                    let record = find::record_of(conn, client)?;
+                    read_about(conn, &record, work).map(Ok)
+                }
+                (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
+                (None, _) => Ok(Err(Error::NoSuchId)),
             }
-            (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
-            (None, _) => Ok(Err(Error::NoSuchId)),
-        }
-    });
-    found.await?
+        });
+        read.await?
+    };
+    match look().await {
+        Err(Error::NoSuchId) => {}
+        found => return found,
+    }
+    let pending = id_is_pending(caller, state, &id).await?;
+    match look().await {
+        Err(Error::NoSuchId) if pending => Err(Error::ClientPending),
+        found => found,
+    }
+}
+
+/// True if an acknowledged event that names this clientId is still to be applied after a wait. Our own ids are in no event.
+pub(crate) async fn id_is_pending<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<bool, Error> {
+    if id.parse::<ClientRef>().is_ok() || id.contains('\0') || id.chars().count() > MAX_ID_CHARS {
+        return Ok(false);
+    }
+    is_pending(caller, state, ClientName::ClientId(id.to_owned()), WAIT_MS).await
 }
 
 /// Of the record of whoever has or had this address, waiting for it if an acknowledged event is still to be applied.
@@ -161,7 +187,7 @@ where
     if let Some(found) = look().await? {
         return Ok(found);
     }
-    let pending = is_pending(caller, state, &key, WAIT_MS).await?;
+    let pending = is_pending(caller, state, ClientName::EmailKey(key.clone()), WAIT_MS).await?;
     // Looked for again whatever the answer: what is no longer pending was applied since the first look.
     match look().await? {
         Some(found) => Ok(found),
@@ -170,14 +196,14 @@ where
     }
 }
 
-/// True if an acknowledged event that names this address is still to be applied once the time is up.
+/// True if an acknowledged event that names this client is still to be applied once the time is up.
 pub(crate) async fn is_pending<S>(
     caller: &Caller<S>,
     state: &State,
-    key: &EmailKey,
+    name: ClientName,
     wait_ms: u64,
 ) -> Result<bool, Error> {
-    let question = AwaitClient { email_key: key.clone(), wait_ms };
+    let question = AwaitClient { name, wait_ms };
     let answer: AwaitedClient = state
         .ingest
         .post_json(caller.context(), AWAIT_CLIENT, &question, ASK_TIMEOUT)

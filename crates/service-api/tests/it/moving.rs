@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use test_kit::database::{TestDatabase, both};
 
 use crate::http::Answer;
-use crate::support::{Api, NOBODY, registered, told};
+use crate::support::{Api, Asked, Ingest, NOBODY, registered, told};
 
 /// Ann 1001 with accounts 50 and, as a part of it, 51; and Bob 1002.
 async fn api_with_two(on: &TestDatabase) -> Api {
-    let api = Api::start(on, NOBODY).await;
+    let api = Api::start(on, &Ingest::start(Asked::None).await.url).await;
     api.applies(&[
         registered(1, Some("1001"), Some("ann@example.com")),
         registered(1, Some("1002"), Some("bob@example.com")),

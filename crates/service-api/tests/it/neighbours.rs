@@ -13,7 +13,7 @@ const ACTIVITIES: &str = "/internal/clients/activities";
 #[tokio::test]
 async fn sso_issuer_alone_finds_clients_by_id() {
     for on in both() {
-        let api = Api::start(&on, NOBODY).await;
+        let api = Api::start(&on, &Ingest::start(Asked::None).await.url).await;
         let mut elsewhere = registered(3, Some("1001"), Some("other@example.com"));
         elsewhere.source = "second".to_owned();
         let alone = registered(2, None, Some("bob@example.com"));

@@ -60,6 +60,9 @@ pub(crate) async fn create_impersonation(
         .post_json(caller.context(), FIND_CLIENTS, &FindClients { id: asked }, FIND)
         .await
         .map_err(Error::Clients)?;
+    if found.pending {
+        return Err(Error::ClientPending.into());
+    }
     if let [client] = found.matches.as_slice() {
         caller.audit().set_target("client", Text::open(client.id.to_string()));
         if let Some(email) = &client.email {

@@ -14,7 +14,7 @@ use test_kit::credentials::ring;
 use test_kit::database::both;
 use test_kit::waiting::wait_for;
 
-use crate::world::{PLATFORM, SSO, TOKEN_START, World, body, client, problem};
+use crate::world::{PENDING, PLATFORM, SSO, TOKEN_START, World, body, client, problem};
 
 const ANN: &str = "Ann@broker.example";
 
@@ -123,6 +123,7 @@ async fn whoever_may_not_be_impersonated_is_not() {
             ("provisional", 409, "client_provisional"),
             ("no-email", 409, "client_without_email"),
             ("twice", 409, "client_ambiguous"),
+            (PENDING, 503, "client_pending"),
         ] {
             let answer = world.post(&format!("/api/clients/{id}/impersonate"), &admin, &json!({})).await;
             let got = (answer.status().as_u16(), answer.text().await.expect("a body"));
@@ -142,8 +143,12 @@ async fn whoever_may_not_be_impersonated_is_not() {
         )
         .await;
         let trail = world.entries("client.impersonate").await;
-        assert_eq!(trail.len(), 10, "each that found its route has an entry of its own");
-        assert!(trail.iter().all(|entry| entry["outcome"] == "refused" && entry["count"] == 1));
+        assert_eq!(trail.len(), 11, "each that found its route has an entry of its own");
+        let pending = |entry: &Value| entry["reason"] == "client_pending";
+        assert!(trail.iter().all(|entry| entry["count"] == 1));
+        assert!(
+            trail.iter().all(|entry| entry["outcome"] == if pending(entry) { "failed" } else { "refused" })
+        );
         assert_eq!(world.texts("select id as text from impersonations").await, Vec::<String>::new());
     }
 }

@@ -287,7 +287,7 @@ impl ServiceApi {
             .and(path(FIND_CLIENTS))
             .respond_with(move |request: &Request| {
                 let FindClients { id } = request.body_json().expect("a question");
-                answer(&finding, FoundClients { matches: found(&id) })
+                answer(&finding, FoundClients { matches: found(&id), pending: id == PENDING })
             })
             .mount(&server)
             .await;
@@ -332,6 +332,9 @@ fn answer(away: &AtomicBool, body: impl serde::Serialize) -> ResponseTemplate {
 pub(crate) fn client() -> ClientRef {
     ClientRef::new(start_of_time(), [7; 10])
 }
+
+/// The id of a client whom an acknowledged event names, and nobody knows yet.
+pub(crate) const PENDING: &str = "pending";
 
 /// Who has this id.
 fn found(id: &str) -> Vec<FoundClient> {

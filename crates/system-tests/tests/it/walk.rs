@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use test_kit::database::both;
 use test_kit::waiting::eventually;
 
-use crate::calls::{is_pending, registration};
+use crate::calls::{is_pending, registration, staff_token, told};
 use crate::harness::{
     AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, repository_file, run, wait_for,
 };
@@ -153,6 +154,30 @@ async fn an_acknowledged_client_is_never_404() {
             assert_eq!(caller.webhook(&registration(&id, &email)).await.status(), 200);
             let (status, record) = caller.acknowledged(&email).await;
             assert_eq!((status, record["clientId"].as_str()), (200, Some(&*id)), "{record}");
+        }
+    }
+}
+
+/// Staff name clients by id, and hear the truth as platforms do.
+#[tokio::test]
+async fn an_acknowledged_client_is_never_404_for_staff() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let caller = system.caller();
+        for number in 0..100 {
+            let (id, email) = (format!("s{number}"), format!("stroller-{number}@example.com"));
+            assert_eq!(caller.webhook(&registration(&id, &email)).await.status(), 200);
+            let calls = [
+                (Method::GET, format!("/api/clients/{id}")),
+                (Method::POST, format!("/api/clients/{id}/impersonate")),
+            ];
+            let (method, path) = calls[number % 2].clone();
+            let call = async || {
+                let call = caller.request(method.clone(), &path).bearer_auth(staff_token("admin"));
+                told(call.send().await.expect("an answer")).await
+            };
+            let answer = eventually(call, |answer| !is_pending(answer)).await;
+            assert_eq!(answer.0, 200, "{path}: {}", answer.1);
         }
     }
 }
