@@ -9,6 +9,7 @@ pub mod digest;
 pub mod internal_token;
 pub mod jwt;
 pub mod keyring;
+pub mod malformed;
 pub mod password;
 mod provider;
 pub mod random;

@@ -12,7 +12,7 @@ use crate::jwt::{Claims, JwtError, Verifier};
 pub enum Role {
     /// Everything.
     Admin,
-    /// KYC, client status, audit trail.
+    /// Clients, KYC, client status; not the audit trail.
     Compliance,
     /// Clients, notes, events; no impersonation, no replay.
     Support,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use account_updated::{AccountStatus, AccountType, AccountUpdated, Leverage};
 pub use client_registered::ClientRegistered;
+pub use fields::MAX_ID_CHARS;
 pub use kyc_updated::KycUpdated;
 pub use reader::{Envelope, Reading, Unreadable, effective_time, read};
 pub use transaction::{FundType, Transaction};

@@ -105,12 +105,23 @@ pub enum ApplyResult {
     Failed,
 }
 
-/// `POST` [`AWAIT_CLIENT`] of webhook-ingest: wait until no acknowledged event that names this address is still unapplied.
+/// How an event names its client, and so what is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ClientName {
+    /// The address as a look-up key.
+    EmailKey(EmailKey),
+    /// The platform's clientId, of whatever source.
+    ClientId(String),
+}
+
+/// `POST` [`AWAIT_CLIENT`] of webhook-ingest: wait until no acknowledged event that names this client is still unapplied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AwaitClient {
-    /// The address as a look-up key.
-    pub email_key: EmailKey,
+    /// The client, as `emailKey` or `clientId`.
+    #[serde(flatten)]
+    pub name: ClientName,
     /// How long to wait at most, in milliseconds.
     pub wait_ms: u64,
 }
@@ -145,6 +156,8 @@ pub struct FindClients {
 pub struct FoundClients {
     /// The live clients with this id, by source.
     pub matches: Vec<FoundClient>,
+    /// True if there is none yet, but an acknowledged event that names the id is still to be applied.
+    pub pending: bool,
 }
 
 /// One client, as far as an impersonation has to know it.

@@ -23,7 +23,9 @@ const MAX_FRACTION: i64 = 18;
 /// The most significant digits that are looked at at all: the exact expansion of any double near money's size fits.
 const MAX_DIGITS: usize = 128;
 /// A double carries this many decimal digits faithfully (`DBL_DIG`); a value with more never came from one.
-const DOUBLE_DIGITS: u64 = 15;
+const DOUBLE_DIGITS: i64 = 15;
+/// Decimals that are looked at, however large the amount: the cents.
+const FEWEST_PLACES: i64 = 2;
 
 /// An exact amount: up to 20 digits before and 18 after the point, either sign. Its text is plain notation without
 /// superfluous zeros, so equal amounts are equal texts.
@@ -46,7 +48,8 @@ impl Amount {
     /// (relative) of a value at the currency's own precision is that value.
     ///
     /// That value must have at most 15 digits. A double holds no more, so what is longer was never in one
-    /// and is read exactly. Without a currency, two decimals are taken as its precision.
+    /// and is read exactly. Without a currency, or in one whose precision we don't know, only a number of more than
+    /// 15 digits can have noise, and what lies beyond the 15th is taken for it.
     ///
     /// # Errors
     /// [`AmountError`]. `null` and other values are [`AmountError::NotANumber`].
@@ -55,8 +58,9 @@ impl Amount {
             Json::String(text) => text.trim().parse(),
             Json::Number(text) => {
                 let exact = decimal(text)?;
-                let places = currency.map_or(precision::DEFAULT, Currency::precision);
-                Self::checked(&denoised(&exact, places).unwrap_or(exact))
+                let places = currency.and_then(Currency::precision).or_else(|| faithful_places(&exact));
+                let value = places.and_then(|places| denoised(&exact, places));
+                Self::checked(&value.unwrap_or(exact))
             }
             _ => Err(AmountError::NotANumber),
         }
@@ -114,11 +118,21 @@ fn decimal(text: &str) -> Result<BigDecimal, AmountError> {
     Ok(BigDecimal::new(if number.negative { -digits } else { digits }, -exponent))
 }
 
+/// To how many decimals a double of this size is faithful, if the number has digits beyond those: any that has not may be what
+/// somebody wrote.
+fn faithful_places(exact: &BigDecimal) -> Option<i64> {
+    let value = exact.normalized();
+    let digits = i64::try_from(value.digits()).ok().filter(|digits| *digits > DOUBLE_DIGITS)?;
+    let whole = digits.saturating_sub(value.fractional_digit_count()).max(0);
+    Some(DOUBLE_DIGITS.saturating_sub(whole).max(FEWEST_PLACES))
+}
+
 /// The value at `places` decimals that `exact` differs from by float noise alone, if there is one.
 fn denoised(exact: &BigDecimal, places: i64) -> Option<BigDecimal> {
     let near = exact.with_scale_round(places, RoundingMode::HalfEven).normalized();
     let noise = (exact - &near).abs() * BigDecimal::from(1_000_000_000);
-    (!near.is_zero() && noise <= near.abs() && near.digits() <= DOUBLE_DIGITS).then_some(near)
+    let was_in_a_double = i64::try_from(near.digits()).is_ok_and(|digits| digits <= DOUBLE_DIGITS);
+    (!near.is_zero() && noise <= near.abs() && was_in_a_double).then_some(near)
 }
 
 impl fmt::Display for Amount {
@@ -165,9 +179,9 @@ impl Currency {
         &self.0
     }
 
-    /// How many decimals the currency itself has: ISO 4217's minor units, a token's own decimals, else 2.
+    /// How many decimals the currency itself has: ISO 4217's minor units, or a token's own decimals, where we know them.
     #[must_use]
-    pub fn precision(&self) -> i64 {
+    pub fn precision(&self) -> Option<i64> {
         precision::of(&self.0)
     }
 }

@@ -105,6 +105,8 @@ codes! {
     TransactionNotFound = "transaction_not_found", 404, "There is no such transaction";
     /// A transaction that is in no conflict to be decided.
     TransactionNotInConflict = "transaction_not_in_conflict", 409, "The transaction is in no conflict";
+    /// No such account of this client.
+    AccountNotFound = "account_not_found", 404, "There is no such account";
     /// One clientId that several sources use.
     ClientAmbiguous = "client_ambiguous", 409, "Several clients have this id";
     /// A client who is gone for good.

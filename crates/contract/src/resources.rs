@@ -11,7 +11,7 @@ mod transaction;
 
 pub use account::{AccountList, AccountRecord, AccountTree};
 pub use activity::{Activity, ActivityPage, ActivityType, Actor, ActorKind};
-pub use client::{ClientPage, ClientRecord, ClientStatus, FoundByEmail, KycRecord, LookedUp};
+pub use client::{ChangedClient, ClientPage, ClientRecord, ClientStatus, FoundByEmail, KycRecord, LookedUp};
 pub use event::{EventState, EventStatus};
 pub use impersonation::{ImpersonationPage, ImpersonationRecord, ImpersonationState};
 pub use note::{Note, NotePage};

@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Staff of the CRM
     #[command(subcommand)]
     Staff(staff::StaffCommand),
-    /// Ask a program whether it is ready; exit code 1 when it is not
+    /// Ask a program whether it is ready; exit code 1 when it is not, or does not answer
     Health(HealthArgs),
 }
 
@@ -49,7 +49,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Events a second
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) rate: u8,
 }
 

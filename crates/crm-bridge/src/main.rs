@@ -3,8 +3,11 @@
 mod all_in_one;
 mod cli;
 mod commands;
+mod databases;
 mod secrets_file;
 mod settings;
+mod staff_table;
+mod terminal;
 
 use std::process::ExitCode;
 

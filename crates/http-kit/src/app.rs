@@ -131,7 +131,7 @@ fn arrive(shared: &Shared, request: &ServiceRequest) -> Arrived {
     let peer = request.peer_addr().map(|peer| peer.ip());
     let address =
         if matches!(&issuer, Ok(name) if TELLERS.contains(&name.as_str())) { told.or(peer) } else { peer };
-    let audit = RequestAudit::new(kit, request.method(), address, context.request_id());
+    let audit = RequestAudit::new(kit, request, address, context.request_id());
     Arrived { context, audit, address, issuer }
 }
 

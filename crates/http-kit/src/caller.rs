@@ -3,7 +3,7 @@
 
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
@@ -152,9 +152,22 @@ impl<S> Caller<S> {
         self.admitted.address
     }
 
+    /// What limits count as the client's address: its [`network`].
+    pub fn network(&self) -> Option<IpAddr> {
+        self.address().map(network)
+    }
+
     /// Who the caller was shown to be.
     pub fn identity(&self) -> &Identity {
         &self.admitted.identity
+    }
+}
+
+/// What counts as one address where addresses are limited: an IPv4 address, or the /64 that an IPv6 host has to itself (RFC 6177).
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 
@@ -210,3 +223,24 @@ caller_first! { A B C D }
 caller_first! { A B C D E }
 caller_first! { A B C D E F }
 caller_first! { A B C D E F G }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::network;
+
+    #[test]
+    fn an_ipv6_host_is_its_64_and_a_mapped_ipv4_host_itself() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (one, other, same) in [
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", true),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
+            ("::ffff:192.0.2.1", "192.0.2.1", true),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
+            ("192.0.2.1", "192.0.2.2", false),
+        ] {
+            assert_eq!(network(address(one)) == network(address(other)), same, "{one} and {other}");
+        }
+    }
+}

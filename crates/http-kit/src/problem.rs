@@ -115,9 +115,10 @@ impl Failure {
         self.0.cause.as_deref().map(|cause| chain(cause))
     }
 
+    /// What a 401 must say (RFC 9110, section 11.6.1): by which scheme one gets in.
     fn challenge(&self) -> Option<HeaderValue> {
         Some(HeaderValue::from_static(match self.0.said.code {
-            Code::CredentialsMissing => r#"Bearer realm="crm-bridge""#,
+            Code::CredentialsMissing | Code::LoginFailed => r#"Bearer realm="crm-bridge""#,
             Code::CredentialsInvalid => r#"Bearer realm="crm-bridge", error="invalid_token""#,
             Code::SignatureMissing | Code::SignatureMalformed | Code::SignatureMismatch => {
                 r#"X-Webhook-Signature realm="webhooks""#
@@ -192,4 +193,21 @@ pub(crate) fn render<B>(
     // A problem is text and numbers: it always serialises.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     response.set_body(BoxBody::new(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError as _;
+    use actix_web::http::header::WWW_AUTHENTICATE;
+    use contract::problems::Code;
+
+    use super::Failure;
+
+    #[test]
+    fn every_401_names_a_scheme_and_nothing_else_does() {
+        for code in Code::ALL {
+            let answer = Failure::new(*code).error_response();
+            assert_eq!(answer.headers().contains_key(WWW_AUTHENTICATE), code.status() == 401, "{code}");
+        }
+    }
 }

@@ -70,7 +70,8 @@ impl From<Error> for Failure {
                 .with_detail("a cursor goes on with the list that it came from, all filters the same"),
             Error::Body(BadBody::NotAnObject(detail)) => Self::new(Code::InvalidJson).with_detail(detail),
             Error::Body(BadBody::Members(errors)) => Self::new(Code::InvalidBody).with_errors(errors),
-            Error::Refused(refusal) => Self::new(code_of_refusal(refusal)),
+            Error::Refused(refusal) => Self::new(code_of_refusal(refusal))
+                .with_errors(fault_of_refusal(refusal).into_iter().collect()),
             Error::OtherService => Self::new(Code::PermissionDenied),
             Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
@@ -85,7 +86,19 @@ fn code_of_refusal(refusal: Refusal) -> Code {
         Refusal::NoTransaction => Code::TransactionNotFound,
         Refusal::NotInConflict => Code::TransactionNotInConflict,
         Refusal::KeyReused => Code::IdempotencyKeyReused,
+        Refusal::NoAccount => Code::AccountNotFound,
+        Refusal::SeveralServers | Refusal::OtherSource => Code::InvalidBody,
     }
+}
+
+/// Which member of the body a change is refused for, where it is one.
+fn fault_of_refusal(refusal: Refusal) -> Option<FieldError> {
+    let (pointer, code) = match refusal {
+        Refusal::SeveralServers => ("/server", "missing"),
+        Refusal::OtherSource => ("/clientId", "other_source"),
+        _ => return None,
+    };
+    Some(FieldError::new(pointer, code, refusal.to_string()))
 }
 
 /// Trouble with the database that passes by itself is 503; what does not is our own fault.

@@ -101,5 +101,10 @@ fn staff() -> Vec<Route> {
             audit("account.list"),
             accounts::list_accounts::<Staff<ClientReader>>,
         ),
+        Route::post(
+            "/api/clients/{id}/accounts/{account}/move",
+            audit("account.move"),
+            accounts::move_account,
+        ),
     ]
 }

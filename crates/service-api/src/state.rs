@@ -19,6 +19,7 @@ use outbox::{OutboxWriter, Shipper, Wake};
 use crate::config::Config;
 use crate::error::StartError;
 use crate::jobs::idempotency_keys::Purge;
+use crate::jobs::search_texts::Fill;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
 /// What handlers share.
@@ -73,6 +74,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         random,
     };
     let purge = Purge { database: database.clone(), clock: seams.clock.clone() };
+    let fill = Fill { database: database.clone() };
     let state = State {
         database,
         ingest,
@@ -85,5 +87,6 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     Ok(Service::new(kit, &routes::table())
         .with_state(state)
         .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown))
-        .with_job("idempotency-keys", |shutdown| purge.run(shutdown)))
+        .with_job("idempotency-keys", |shutdown| purge.run(shutdown))
+        .with_job("search-texts", |shutdown| fill.run(shutdown)))
 }

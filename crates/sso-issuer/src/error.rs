@@ -35,6 +35,8 @@ pub(crate) enum Error {
     BodyUnreadable,
     #[error(transparent)]
     Client(#[from] Unfit),
+    #[error("an event that names the client is still to be applied")]
+    ClientPending,
     #[error("the staff member has no address")]
     StaffWithoutEmail,
     #[error("the impersonation could not be made durable")]
@@ -72,6 +74,9 @@ impl From<Error> for Failure {
             }
             Error::BodyUnreadable => Self::new(Code::InvalidJson),
             Error::Client(unfit) => of_client(unfit),
+            Error::ClientPending => Self::new(Code::ClientPending).with_detail(
+                "an event that names this client was accepted and is about to be applied; try again",
+            ),
             Error::StaffWithoutEmail => Self::new(Code::PermissionDenied).with_detail(
                 "the staff token names no email address, and the platform must be told who acts",
             ),
@@ -83,6 +88,9 @@ impl From<Error> for Failure {
             Error::Limit => Self::new(Code::InvalidParameter).with_detail("limit is a number from 1 to 200"),
             Error::NotAsked => Self::new(Code::PermissionDenied),
             Error::Passwords(Trouble::Full) => Self::new(Code::Unavailable).caused_by(Trouble::Full),
+            Error::Passwords(Trouble::Crowded) => Self::new(Code::RateLimited)
+                .with_detail("too many passwords of one network wait to be looked at")
+                .retry_after(1),
             Error::Passwords(cause) => Self::new(Code::InternalError).caused_by(cause),
             Error::Token(cause) => Self::new(Code::InternalError).caused_by(cause),
             Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),

@@ -48,31 +48,51 @@ pub(crate) struct State {
     pub(crate) seams: Seams,
 }
 
+impl State {
+    /// What the settings make of it, on an open database.
+    pub(crate) fn new(
+        config: &Config,
+        database: Database,
+        outbox: Wake,
+        seams: Seams,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            database,
+            passwords: Passwords::new(),
+            staff_signer: Signer::new(config.staff.clone()),
+            sso_signer: Signer::with_key_id(config.sso.clone()),
+            unknown_staff: config.unknown_staff,
+            platform_url: config.platform_url.clone(),
+            service_api: client(config, &seams, "SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
+            cursors: Cursors::new(config.internal.clone(), "crm-bridge sso-issuer impersonations"),
+            outbox,
+            activities: Notify::new(),
+            seams,
+        })
+    }
+}
+
+/// Calls another service, whose address is this setting's value.
+fn client(
+    config: &Config,
+    seams: &Seams,
+    setting: &'static str,
+    url: &str,
+    audience: &'static str,
+) -> Result<InternalClient, StartError> {
+    let tokens = InternalTokens::new(NAME, audience, config.internal.clone(), seams.clock.clone());
+    Ok(InternalClient::new(setting, url, tokens)?)
+}
+
 /// Puts the service together: what it shares, its routes, its jobs. Nothing is listened on and nothing connected to yet.
 pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
     let Seams { clock, random } = seams.clone();
-    let database = Database::open(config.database, SCHEMA, &Options::default())?;
-    let client = |setting, url: &str, audience| {
-        let tokens = InternalTokens::new(NAME, audience, config.internal.clone(), clock.clone());
-        InternalClient::new(setting, url, tokens)
-    };
-    let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
+    let database = Database::open(config.database.clone(), SCHEMA, &Options::default())?;
+    let audit_log = client(&config, &seams, "AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let wake = Wake::new();
     let recorder = OutboxWriter::start(&database, "sso-issuer.outbox", &wake)?.recorder();
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
-    let state = Arc::new(State {
-        database: database.clone(),
-        passwords: Passwords::new(),
-        staff_signer: Signer::new(config.staff.clone()),
-        sso_signer: Signer::with_key_id(config.sso),
-        unknown_staff: config.unknown_staff,
-        platform_url: config.platform_url,
-        service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
-        cursors: Cursors::new(config.internal.clone(), "crm-bridge sso-issuer impersonations"),
-        outbox: wake,
-        activities: Notify::new(),
-        seams,
-    });
+    let state = Arc::new(State::new(&config, database.clone(), wake, seams)?);
     let kit = Kit {
         service: NAME,
         credentials: Credentials {
@@ -90,7 +110,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let sweeping = Arc::clone(&state);
     Ok(service
         .with_job("activities", |shutdown| jobs::activities::run(state, shutdown))
-        .with_job("login_failures", |shutdown| jobs::login_failures::run(sweeping, shutdown))
+        .with_job("sweep", |shutdown| jobs::sweep::run(sweeping, shutdown))
         .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
 }
 

@@ -4,7 +4,7 @@
 use crate::cluster;
 use db::{Database, DatabaseUrl, Options};
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, RunQueryDsl as _};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
@@ -106,12 +106,35 @@ impl TestDatabase {
         }
     }
 
+    /// Every row of every table in every schema, as text, bytes that are letters as letters; none on SQLite, whose files can be read.
+    pub fn rows(&self) -> Vec<String> {
+        let Kind::Postgres { server, name } = &self.0 else { return Vec::new() };
+        let mut conn =
+            PgConnection::establish(&with_name(server, name)).expect("the database can be reached");
+        conn.batch_execute("SET bytea_output = 'escape'").expect("PostgreSQL takes a format");
+        let mut texts = |sql: &str| -> Vec<String> {
+            let rows = diesel::sql_query(sql).load::<Text>(&mut conn);
+            rows.unwrap_or_else(|error| panic!("{sql}: {error}")).into_iter().map(|row| row.text).collect()
+        };
+        let tables = texts(
+            "SELECT format('%I.%I', schemaname, tablename) AS text FROM pg_tables
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+        );
+        tables.iter().flat_map(|table| texts(&format!("SELECT t::text AS text FROM {table} t"))).collect()
+    }
+
     /// Ends every session on this database from outside, as a failing server would; nothing on SQLite.
     pub fn end_sessions(&self) {
         let Kind::Postgres { server, name } = &self.0 else { return };
         let others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity";
         run_on(server, &format!("{others} WHERE datname = '{name}'"));
     }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Text {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    text: String,
 }
 
 impl Drop for TestDatabase {

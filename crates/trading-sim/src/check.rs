@@ -16,7 +16,7 @@ const AMOUNTS: [&str; 6] = ["balance", "equity", "credit", "margin", "freeMargin
 const LOOKS: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Reads every expected client and their accounts, and says what is not as expected, and does not become so; nothing, when all is.
+/// Reads every expected client, their accounts and their payments, and says what is not as expected, and does not become so; nothing, when all is.
 ///
 /// # Errors
 /// [`CrmError`] when the CRM does not answer.
@@ -35,11 +35,16 @@ pub async fn compare(expectation: &Expectation, crm: &ServiceApi) -> Result<Vec<
     Ok(differences)
 }
 
-async fn look(expected: &ExpectedClient, crm: &ServiceApi) -> Result<Vec<String>, CrmError> {
+/// Reads one client once, and says what is not as expected now.
+///
+/// # Errors
+/// [`CrmError`] when the CRM does not answer.
+pub async fn look(expected: &ExpectedClient, crm: &ServiceApi) -> Result<Vec<String>, CrmError> {
     let record = crm.client(expected.email()).await?;
     let accounts = crm.accounts(expected.email()).await?;
     let mut found = of_record(expected, &record.body);
     found.extend(of_accounts(expected, &accounts.body));
+    found.extend(of_transactions(expected, &crm.transactions(expected.email()).await?));
     Ok(found)
 }
 

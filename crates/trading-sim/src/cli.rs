@@ -20,7 +20,7 @@ pub struct Cli {
 pub enum Command {
     /// Send signed events, and say what came of them
     Send(SendArgs),
-    /// Ask the service API all that a platform asks, about one client
+    /// Make every call of the service API about one client, those that write too: it sets the identity check to in_review and adds a note
     Call(CallArgs),
     /// Serve the page where impersonating staff arrive
     Serve(ServeArgs),
@@ -55,7 +55,7 @@ pub struct SendArgs {
     /// How often an event is tried
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub tries: u32,
-    /// Read every client back afterwards and compare; exit code 1 when the record is not what it must be
+    /// Read every client back afterwards, with accounts and payments, and compare; exit code 1 when the record is not what it must be
     #[arg(long)]
     pub verify: bool,
 }
@@ -63,7 +63,7 @@ pub struct SendArgs {
 /// `trading-sim call`
 #[derive(Debug, Args)]
 pub struct CallArgs {
-    /// Whom to ask about
+    /// Whom the calls are about
     #[arg(long)]
     pub email: String,
 }
@@ -72,7 +72,7 @@ pub struct CallArgs {
 #[derive(Debug, Args)]
 pub struct ServeArgs {
     /// Address and port of the page
-    #[arg(long, default_value = "127.0.0.1:3000")]
+    #[arg(long, default_value = "127.0.0.1:9090")]
     pub listen: String,
 }
 
@@ -83,7 +83,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub page: ServeArgs,
     /// Events a second
-    #[arg(long, default_value_t = 2.0, value_parser = rate)]
+    #[arg(long, default_value_t = 2.0, value_parser = rate_above_zero)]
     pub rate: f64,
     /// What everything follows from; taken from the clock when left out
     #[arg(long)]
@@ -95,6 +95,10 @@ fn rate(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|rate: &f64| rate.is_finite() && *rate >= 0.0)
         .ok_or("a number from 0 on".to_owned())
+}
+
+fn rate_above_zero(text: &str) -> Result<f64, String> {
+    rate(text).ok().filter(|rate| *rate > 0.0).ok_or("a number above 0".to_owned())
 }
 
 fn probability(text: &str) -> Result<f64, String> {

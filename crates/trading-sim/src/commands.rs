@@ -38,7 +38,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(()) => match cli.command {
             Command::Send(arguments) => send(&settings, &arguments, cli.json).await,
             Command::Call(arguments) => call(&settings, &arguments, cli.json).await,
-            Command::Serve(arguments) => serve(&settings, &arguments).await,
+            Command::Serve(arguments) => serve(&settings, &arguments, cli.json).await,
             Command::Run(arguments) => run_all(&settings, &arguments, cli.json).await,
         },
     };
@@ -100,9 +100,8 @@ async fn call(settings: &Settings, arguments: &CallArgs, as_json: bool) -> Ended
     Ok(good)
 }
 
-async fn serve(settings: &Settings, arguments: &ServeArgs) -> Ended {
-    let page = open_page(settings, arguments)?;
-    say(format_args!("staff arrive at {}/sso/impersonate; Ctrl-C stops it", page.url()));
+async fn serve(settings: &Settings, arguments: &ServeArgs, as_json: bool) -> Ended {
+    let page = open_page(settings, arguments, as_json)?;
     stop_signal().await.map_err(in_words)?;
     page.stop().await;
     Ok(true)
@@ -111,8 +110,7 @@ async fn serve(settings: &Settings, arguments: &ServeArgs) -> Ended {
 async fn run_all(settings: &Settings, arguments: &RunArgs, as_json: bool) -> Ended {
     let webhooks = settings.webhooks(TRIES).map_err(in_words)?;
     let crm = settings.service_api(TRIES).map_err(in_words)?;
-    let page = open_page(settings, &arguments.page)?;
-    say(format_args!("staff arrive at {}/sso/impersonate; Ctrl-C stops it", page.url()));
+    let page = open_page(settings, &arguments.page, as_json)?;
     let (stop, stopping) = Shutdown::channel();
     let clock = Clock::system();
     let seed = arguments.seed.unwrap_or_else(|| clock.now().as_seconds().unsigned_abs());
@@ -126,7 +124,7 @@ async fn run_all(settings: &Settings, arguments: &RunArgs, as_json: bool) -> End
     Ok(tally.is_good())
 }
 
-/// Life on the platform as it happens: an event whenever one is due, and now and then a visit to the service API about whoever came
+/// Life on the platform as it happens: `rate` events a second, above 0, and now and then a visit to the service API about whoever came
 /// last. Until `stopping`; then it waits for what is on its way.
 pub async fn live(
     mut sending: Sending,
@@ -136,7 +134,7 @@ pub async fn live(
     clock: Clock,
     stopping: Shutdown,
 ) -> Tally {
-    let mut pace = Pace::of(if rate > 0.0 { rate } else { 1.0 });
+    let mut pace = Pace::of(rate);
     let mut last = clock.now();
     // Given up when this ends.
     let mut visits = JoinSet::new();
@@ -166,11 +164,19 @@ async fn ask(crm: ServiceApi, email: String) {
     }
 }
 
-fn open_page(settings: &Settings, arguments: &ServeArgs) -> Result<Page, String> {
+/// Opens the page and tells where it is: for people, so beside the JSON of those who asked for that.
+fn open_page(settings: &Settings, arguments: &ServeArgs, as_json: bool) -> Result<Page, String> {
     let sso = settings.sso().map_err(in_words)?;
     let listener =
         TcpListener::bind(&arguments.listen).map_err(|error| format!("{}: {error}", arguments.listen))?;
-    Page::start(listener, sso, Clock::system()).map_err(in_words)
+    let page = Page::start(listener, sso, Clock::system()).map_err(in_words)?;
+    let told = format!("staff arrive at {}/sso/impersonate (Ctrl-C stops it)", page.url());
+    if as_json {
+        drop(writeln!(io::stderr(), "{told}"));
+    } else {
+        say(told);
+    }
+    Ok(page)
 }
 
 /// A bar for a person who watches, and for others one plain line.

@@ -28,12 +28,13 @@ async fn a_read_is_recorded_with_what_was_asked() {
         let details = json!({
             "category": "service_api", "actor": "ann@example.com", "text": "Ann Smith", "from": "2025-01-01T00:00:00.000000Z",
             "to": "2026-01-01T00:00:00.000000Z", "returned": 0, "external": true,
+            "actorEmail": "staff@broker.example",
         });
         assert_eq!(read["details"], details);
         let id = read["id"].as_str().expect("an id");
         let stored = body(world.get(&format!("{ENTRIES}/{id}")).await, 200).await;
         let payload = stored["payload"].as_str().expect("a payload");
-        for name in ["ann@example.com", "Ann Smith", "127.0.0.1"] {
+        for name in ["ann@example.com", "Ann Smith", "staff@broker.example", "127.0.0.1"] {
             assert!(!payload.contains(name), "{name} stands in the open: {payload}");
         }
 

@@ -11,6 +11,8 @@ mod jwt;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod malformed;
+#[cfg(test)]
 mod password;
 #[cfg(test)]
 mod secret;

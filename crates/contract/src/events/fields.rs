@@ -14,7 +14,7 @@ use crate::money::{Amount, Currency};
 use crate::problems::FieldError;
 
 /// The longest id, in characters: ids are looked up by an index, and those have limits.
-pub(super) const MAX_ID_CHARS: usize = 255;
+pub const MAX_ID_CHARS: usize = 255;
 /// Whole numbers from here on (10¹¹: the year 5138 in seconds, 1973 in milliseconds) are milliseconds.
 const FIRST_MILLIS: u64 = 100_000_000_000;
 

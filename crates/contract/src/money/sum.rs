@@ -25,6 +25,11 @@ impl Sum {
         self.0 += amount.as_decimal();
     }
 
+    /// Adds what others come to.
+    pub fn join(&mut self, other: &Self) {
+        self.0 += &other.0;
+    }
+
     /// This less the other.
     #[must_use]
     pub fn less(&self, other: &Self) -> Self {

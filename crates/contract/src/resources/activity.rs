@@ -111,6 +111,9 @@ pub enum ActivityType {
     /// A trading account changed.
     #[serde(rename = "account.changed")]
     AccountChanged,
+    /// Staff gave a trading account to another client.
+    #[serde(rename = "account.moved")]
+    AccountMoved,
     /// Somebody wrote a note.
     #[serde(rename = "note.added")]
     NoteAdded,
@@ -118,7 +121,7 @@ pub enum ActivityType {
 
 impl ActivityType {
     /// Every type.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ClientRegistered,
         Self::ClientChanged,
         Self::ClientStatusChanged,
@@ -128,6 +131,7 @@ impl ActivityType {
         Self::TransactionDecided,
         Self::KycChanged,
         Self::AccountChanged,
+        Self::AccountMoved,
         Self::NoteAdded,
     ];
 
@@ -144,6 +148,7 @@ impl ActivityType {
             Self::TransactionDecided => "transaction.decided",
             Self::KycChanged => "kyc.changed",
             Self::AccountChanged => "account.changed",
+            Self::AccountMoved => "account.moved",
             Self::NoteAdded => "note.added",
         }
     }

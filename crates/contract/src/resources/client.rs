@@ -68,7 +68,7 @@ pub struct ClientRecord {
     pub kyc_status: KycStatus,
     /// What was noted with the last change of `kyc_status`.
     pub kyc_notes: Option<String>,
-    /// When the identity check last changed.
+    /// When the identity check last changed or was confirmed.
     pub kyc_updated_at: Option<Timestamp>,
     /// The platform's ids of other live clients with this address.
     pub other_client_ids: Vec<String>,
@@ -100,6 +100,9 @@ pub struct LookedUp {
     pub not_found: Vec<String>,
     /// Those that an acknowledged event names, which is not applied yet. Ask again.
     pub pending: Vec<String>,
+    /// Members of the body that mean nothing here. Absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<String>,
 }
 
 /// An address that was asked for, and whom it means.
@@ -109,6 +112,18 @@ pub struct FoundByEmail {
     pub email: String,
     /// The client.
     pub client: ClientRecord,
+}
+
+/// The answer to `PATCH /clients/:id/status`: the record as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedClient {
+    /// The client.
+    #[serde(flatten)]
+    pub client: ClientRecord,
+    /// Members of the body that mean nothing here. Absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<String>,
 }
 
 /// The answer to `PATCH /clients/:email/kyc`.

@@ -17,6 +17,8 @@ mod kyc;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod shapes;
 #[cfg(test)]
 mod w4;

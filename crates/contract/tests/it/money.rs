@@ -97,6 +97,10 @@ fn float_noise_is_taken_off_json_numbers() {
         ("-45.099999999999994", "USD", "-45.1"),
         ("2.675", "USD", "2.675"),
         ("0.30000000000000004", "", "0.3"),
+        ("0.12345678000000001", "", "0.12345678"),
+        ("12345678.120000001", "", "12345678.12"),
+        ("1234.5600000000001", "NOPE", "1234.56"),
+        ("99999999999.990005", "", "99999999999.99"),
     ];
     for (text, currency, expected) in cases {
         assert_eq!(number(text, currency).as_deref(), Ok(expected), "{text} {currency}");
@@ -116,6 +120,13 @@ fn what_is_not_noise_is_exact() {
         ("0.5", "JPY", "0.5"),
         ("0.001", "USD", "0.001"),
         ("1000000.01", "JPY", "1000000.01"),
+        // Of 15 digits or fewer: nobody knows that these are no amounts.
+        ("12345678.123", "", "12345678.123"),
+        ("12345678.123", "NOPE", "12345678.123"),
+        ("5000000.00123456", "", "5000000.00123456"),
+        ("123456789012.123", "", "123456789012.123"),
+        ("12345678.123", "KWD", "12345678.123"),
+        ("5000000.00123456", "BTC", "5000000.00123456"),
     ];
     for (text, currency, expected) in cases {
         assert_eq!(number(text, currency).as_deref(), Ok(expected), "{text} {currency}");
@@ -166,6 +177,7 @@ fn precision_is_the_currencys_own() {
     let precision = |code: &str| Currency::from_str(code).unwrap().precision();
     let cases = [
         ("USD", 2),
+        ("EUR", 2),
         ("JPY", 0),
         ("KWD", 3),
         ("BTC", 8),
@@ -173,11 +185,11 @@ fn precision_is_the_currencys_own() {
         ("USDT", 6),
         ("ZEC", 8),
         ("ADA", 6),
-        ("NOPE", 2),
     ];
     for (code, places) in cases {
-        assert_eq!(precision(code), places, "{code}");
+        assert_eq!(precision(code), Some(places), "{code}");
     }
+    assert_eq!(precision("NOPE"), None);
 }
 
 proptest! {
@@ -200,8 +212,31 @@ proptest! {
         let exact: i64 = cents.iter().copied().map(i64::from).sum();
         let expected = BigDecimal::new(exact.into(), 2);
         for text in [format!("{float}"), format!("{float:e}"), format!("{float:.17}"), format!("{float:.25}")] {
-            let amount = Amount::read(&Json::Number(text.clone()), None).unwrap();
+            let amount = Amount::read(&Json::Number(text.clone()), Some(&"USD".parse().unwrap())).unwrap();
             prop_assert_eq!(amount.as_decimal(), &expected, "{}", text);
+        }
+    }
+
+    /// Where nobody knows the precision, what a double carries faithfully still comes out of it, in whichever way it is written: up to
+    /// 13 digits before the point, since the cents are always looked at.
+    #[test]
+    fn fifteen_digits_come_back_from_a_double_in_any_currency(digits in 1_i64..1_000_000_000_000_000, places in 2_i64..=15, code in prop::sample::select(vec!["", "NOPE"])) {
+        let expected = BigDecimal::new(digits.into(), places).normalized();
+        let float = f64::from_str(&expected.to_plain_string()).unwrap();
+        for text in [expected.to_plain_string(), format!("{float}"), format!("{float:.17e}"), format!("{float:.25e}")] {
+            let amount = Amount::read(&Json::Number(text.clone()), code.parse().ok().as_ref()).unwrap();
+            prop_assert_eq!(amount.as_decimal(), &expected, "{}", text);
+        }
+    }
+
+    /// What has 15 digits or fewer is nobody's noise where the precision is not known, and a decimal string never is.
+    #[test]
+    fn fifteen_digits_are_never_moved_without_a_known_precision(digits in 1_i64..1_000_000_000_000_000, places in 0_i64..=18) {
+        let exact = BigDecimal::new(digits.into(), places);
+        let text = exact.to_plain_string();
+        for json in [Json::Number(text.clone()), Json::String(text)] {
+            let read = Amount::read(&json, None).unwrap();
+            prop_assert_eq!(read.as_decimal(), &exact.normalized());
         }
     }
 
@@ -232,6 +267,9 @@ fn a_sum_may_have_more_digits_than_any_amount_and_is_as_plain() {
         sum.add(&nines);
     }
     none.add(&"-0.50".parse().unwrap());
+    let mut joined = none.clone();
+    joined.join(&sum);
+    assert_eq!(joined.to_string(), "99999999999999999999999.499999999999999");
     assert_eq!(sum.to_string(), "99999999999999999999999.999999999999999");
     assert_eq!((Sum::zero().to_string(), none.to_string()), ("0".to_owned(), "-0.5".to_owned()));
     assert_eq!(sum.less(&sum).to_string(), "0");

@@ -6,7 +6,7 @@ use contract::email::EmailKey;
 use contract::ids::{ClientRef, EntryId, EventId};
 use contract::internal::{
     AppendEntries, AppendedEntries, ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdict, ApplyVerdicts,
-    AwaitClient, AwaitedClient,
+    AwaitClient, AwaitedClient, ClientName,
 };
 use contract::kyc::KycStatus;
 use contract::problems::{Code, FieldError, Problem};
@@ -126,8 +126,10 @@ fn internal_bodies_come_back() {
         ],
     };
     comes_back(&verdicts);
-    let wait = AwaitClient { email_key: EmailKey::of("Jane@Example.com").unwrap(), wait_ms: 2_000 };
+    let wait =
+        AwaitClient { name: ClientName::EmailKey(EmailKey::of("Jane@Example.com").unwrap()), wait_ms: 2_000 };
     comes_back(&wait);
+    comes_back(&AwaitClient { name: ClientName::ClientId("c-1".into()), wait_ms: 0 });
     comes_back(&AwaitedClient { pending: true });
     let sealed =
         Sealed { id: EntryId::new(now(), [0; 10]), payload: "{}".into(), disclosures: vec!["[]".into()] };

@@ -6,44 +6,54 @@ use std::path::Path;
 use auth::secret::Secret;
 use http_kit::config::Environment;
 
-use super::databases;
-use crate::commands::in_words;
-use crate::commands::staff::members::Desk;
+use crate::staff_table::StaffTable;
+use crate::terminal::in_words;
+
+/// The setting that says who it is.
+pub(crate) const SETTING: &str = "CRM_ADMIN_EMAIL";
 
 /// Who it is unless told otherwise.
 const EMAIL: &str = "admin@example.com";
 
-/// An admin who was just made.
+/// The first admin.
 pub(crate) struct FirstAdmin {
     /// What they log in with.
-    pub(crate) email: String,
-    /// Their one-time password.
-    pub(crate) password: Secret,
+    email: String,
+    /// Their one-time password, if they were just made.
+    password: Option<Secret>,
 }
 
 /// Makes the first admin, `CRM_ADMIN_EMAIL`, if there is nobody yet. To be called when everything has started: a password that nobody is
 /// shown would be of no use.
-pub(crate) async fn make(environment: &Environment, data: &Path) -> Result<Option<FirstAdmin>, String> {
-    let email = environment.text("CRM_ADMIN_EMAIL").map_err(in_words)?.unwrap_or_else(|| EMAIL.to_owned());
-    let schemas = databases::of(environment, data).map_err(in_words)?;
-    let Some(schema) = schemas.into_iter().find(|schema| schema.service == sso_issuer::NAME) else {
-        return Ok(None);
-    };
-    let made = Desk::of(schema).add_first_admin(&email).await?;
-    Ok(made.map(|one_time| FirstAdmin { email, password: one_time.password }))
+pub(crate) async fn make(environment: &Environment, data: &Path) -> Result<FirstAdmin, String> {
+    let email = environment.text(SETTING).map_err(in_words)?.unwrap_or_else(|| EMAIL.to_owned());
+    let made = StaffTable::open(environment, data).await?.add_first_admin(&email).await?;
+    Ok(FirstAdmin { email, password: made.map(|one_time| one_time.password) })
 }
 
-/// The lines of a greeting that show it, to be followed by others; nothing if there is none to show.
-pub(crate) fn lines(first: Option<&FirstAdmin>, url: &str) -> String {
-    let Some(FirstAdmin { email, password }) = first else { return String::new() };
-    format!(
-        "
+/// The lines of a greeting that say how to log in, to be followed by others. `crm_bridge` is how a person calls this program.
+pub(crate) fn lines(admin: &FirstAdmin, url: &str, crm_bridge: &str) -> String {
+    let FirstAdmin { email, password } = admin;
+    match password {
+        Some(password) => format!(
+            "
 The first admin was made. This one-time password is shown once, and is good for one log-in together with a new one:
 
   email      {email}
   password   {password}
   log in     {url}/
 ",
-        password = password.expose(),
-    )
+            password = password.expose(),
+        ),
+        None => format!(
+            "
+  log in     {url}/
+
+Who works here, and another one-time password for whoever has lost theirs:
+
+  {crm_bridge} staff list
+  {crm_bridge} staff reset-password {email}
+"
+        ),
+    }
 }

@@ -7,8 +7,8 @@ use http_kit::config::Environment;
 
 use super::first_admin::{self, FirstAdmin};
 use super::services::Services;
-use crate::commands::say;
 use crate::settings;
+use crate::terminal::{quoted, say, this_command};
 
 /// Prints it.
 pub(crate) fn print(
@@ -16,17 +16,20 @@ pub(crate) fn print(
     environment: &Environment,
     data: &Path,
     made: &[&str],
-    first: Option<&FirstAdmin>,
+    admin: &FirstAdmin,
 ) {
     let url = services.url();
     let file = settings::secrets_path(data);
     let secrets = file.display();
     let load = if file.exists() {
-        format!("set -a; . '{}'; set +a", secrets.to_string().replace('\'', "'\\''"))
+        format!("set -a; . {}; set +a", quoted(&std::path::absolute(&file).unwrap_or_else(|_| file.clone())))
     } else {
         "# with WEBHOOK_SECRET and SERVICE_API_TOKEN as this process has them".to_owned()
     };
+    let mut crm_bridge = this_command(data);
     let databases = if environment.is_set("DATABASE_URL") {
+        // Its value may hold a password, so whoever types the command fills it in.
+        crm_bridge = format!("DATABASE_URL=... {crm_bridge}");
         "PostgreSQL (DATABASE_URL), a schema for each service".to_owned()
     } else {
         format!("SQLite, a file for each service under {}", data.display())
@@ -51,7 +54,7 @@ Try it in a second terminal:
   curl -i {url}/api/service/clients/ann@example.com -H \"Authorization: Bearer $SERVICE_API_TOKEN\"
 
 Ctrl-C stops it.",
-        admin = first_admin::lines(first, url),
+        admin = first_admin::lines(admin, url, &crm_bridge),
         version = env!("CARGO_PKG_VERSION"),
     ));
 }

@@ -1,7 +1,6 @@
 //! Everything in one process: the services as they are elsewhere, each on a port of loopback, behind the gateway. It makes what is
 //! missing (folder, secrets, tables) and tells a person what to try; it must not do anything that a service does.
 
-pub(crate) mod databases;
 pub(crate) mod first_admin;
 mod greeting;
 mod services;
@@ -13,8 +12,8 @@ use auth::random::Random;
 use http_kit::config::Environment;
 use http_kit::server::stop_signal;
 
-use crate::commands::{Ended, complain, in_words};
-use crate::{secrets_file, settings};
+use crate::terminal::{Ended, complain, in_words};
+use crate::{databases, secrets_file, settings};
 
 pub(crate) use services::Services;
 
@@ -31,7 +30,7 @@ pub(crate) fn run(data: &Path) -> Ended {
 async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
     let running = start(environment, data).await?;
     match first_admin::make(environment, data).await {
-        Ok(first) => greeting::print(&running, environment, data, made, first.as_ref()),
+        Ok(admin) => greeting::print(&running, environment, data, made, &admin),
         // What is up must not end without draining.
         Err(message) => return stop(running).await.and(Err(message)),
     }

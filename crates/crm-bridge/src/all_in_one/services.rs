@@ -10,8 +10,8 @@ use http_kit::service::{RunError, Running, StartError};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::databases::Schema;
-use crate::commands::in_words;
+use crate::databases::Schema;
+use crate::terminal::in_words;
 
 /// All services at work.
 pub(crate) struct Services {

@@ -7,6 +7,14 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) enum StaffCommand {
     /// Sign a short staff JWT under JWT_SECRET
     Token(TokenArgs),
+    /// Whoever works here
+    #[command(flatten)]
+    Members(MembersCommand),
+}
+
+/// The commands of `crm-bridge staff` that look into the staff table.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MembersCommand {
     /// Add somebody, and print the one-time password of their first log-in
     Add(AddArgs),
     /// List who works here
@@ -89,7 +97,7 @@ pub(crate) struct TokenArgs {
 pub(crate) enum RoleArg {
     /// Everything
     Admin,
-    /// KYC, client status, the audit trail
+    /// Clients, KYC, client status
     Compliance,
     /// Clients, notes, events
     Support,

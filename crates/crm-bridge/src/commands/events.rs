@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Ended, complain, in_words, say, staff};
+use super::{Ended, complain, in_words, remote, say, staff};
 use crate::cli::events::{ApiArgs, EventsCommand, ListArgs, ReplayArgs, ShowArgs};
 use crate::settings;
 
@@ -261,11 +261,8 @@ impl Api {
             }
             (None, None) => return Err("--token or --email is needed".to_owned()),
         };
-        let url = &arguments.url;
-        let client =
-            http_kit::client::builder(url).ok_or_else(|| format!("{url} is not an http or https URL"))?;
-        let client = client.timeout(PATIENCE).build().map_err(in_words)?;
-        Ok(Self { client, base: url.trim_end_matches('/').to_owned(), token })
+        let client = remote::client(&arguments.url, PATIENCE)?;
+        Ok(Self { client, base: arguments.url.trim_end_matches('/').to_owned(), token })
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, String> {
@@ -279,8 +276,8 @@ impl Api {
 
     /// The answer, where there is one: of trouble on our side nothing is to be made but an error.
     async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, String> {
-        let failed = |error: reqwest::Error| format!("{} can't be reached: {}", self.base, in_words(error));
-        let answer = request.bearer_auth(&self.token).send().await.map_err(failed)?;
+        let failed = remote::unanswered(&self.base);
+        let answer = request.bearer_auth(&self.token).send().await.map_err(&failed)?;
         let status = answer.status();
         let text = answer.text().await.map_err(failed)?;
         let body = serde_json::from_str(&text)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Ended, say};
+use super::{Ended, complain, in_words, say};
 use crate::cli::HealthArgs;
 
 /// Longer than a ready program takes, shorter than what asks again.
@@ -15,13 +15,20 @@ pub(crate) async fn run(arguments: &HealthArgs) -> Ended {
     let url = format!("{}/readyz", arguments.url.trim_end_matches('/'));
     let client =
         http_kit::client::builder(&url).ok_or_else(|| format!("{url} is not an http or https URL"))?;
-    let failed = |error: reqwest::Error| format!("{url} can't be reached: {error}");
-    let answer = client.timeout(PATIENCE).build().map_err(failed)?.get(&url).send().await.map_err(failed)?;
-    let (ready, status) = (answer.status().is_success(), answer.status().as_u16());
+    let client = client.timeout(PATIENCE).build().map_err(in_words)?;
+    // What does not answer is not ready either: the answer is no, and no failure of the question.
+    let status = match client.get(&url).send().await {
+        Ok(answer) => Some(answer.status()),
+        Err(error) => {
+            complain(format_args!("crm-bridge: {url} can't be reached: {}", in_words(error.without_url())));
+            None
+        }
+    };
+    let ready = status.is_some_and(|status| status.is_success());
     if arguments.json {
-        say(json!({"ready": ready, "status": status}));
-    } else {
-        say(format_args!("{status} {}", if ready { "ready" } else { "not ready" }));
+        say(json!({"ready": ready, "status": status.map(|status| status.as_u16())}));
+    } else if let Some(status) = status {
+        say(format_args!("{} {}", status.as_u16(), if ready { "ready" } else { "not ready" }));
     }
     Ok(ready)
 }

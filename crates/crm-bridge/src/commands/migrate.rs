@@ -5,10 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Ended, in_words, say};
-use crate::all_in_one;
-use crate::all_in_one::databases::{self, Schema};
 use crate::cli::MigrateArgs;
-use crate::settings;
+use crate::databases::{self, Schema};
+use crate::{all_in_one, settings};
 
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn run(data: &Path, arguments: &MigrateArgs) -> Ended {

@@ -1,24 +1,20 @@
-//! The operator's commands: each reads its settings, does one thing and prints it. Standard output belongs to what was asked for;
-//! everything else goes to standard error. Exit codes: 0 done, 1 the answer is no, 2 it could not be done.
+//! The operator's commands: each reads its settings, does one thing and prints it. Exit codes: 0 done, 1 the answer is no, 2 it could
+//! not be done.
 
 mod demo;
 mod events;
 mod health;
 mod migrate;
+mod remote;
 mod secrets;
-pub(crate) mod staff;
+mod staff;
 mod webhook;
 
-use std::error::Error;
-use std::fmt::Display;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::all_in_one;
 use crate::cli::{Cli, Command};
-
-/// What a command ends with: `Ok(true)` done, `Ok(false)` the answer is no, `Err` one line for people.
-pub(crate) type Ended = Result<bool, String>;
+use crate::terminal::{Ended, complain, in_words, say, this_command};
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> ExitCode {
@@ -40,29 +36,4 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             ExitCode::from(2)
         }
     }
-}
-
-/// Prints a line that was asked for. A reader that went away (`| head`) is no failure of ours.
-pub(crate) fn say(line: impl Display) {
-    drop(writeln!(io::stdout(), "{line}"));
-}
-
-/// Prints a line for people, beside what was asked for.
-pub(crate) fn complain(line: impl Display) {
-    drop(writeln!(io::stderr(), "{line}"));
-}
-
-/// One line for people: the error, and what caused it where it does not say so itself.
-pub(crate) fn in_words(error: impl Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(deeper) = cause {
-        let told = deeper.to_string();
-        if !words.contains(&told) {
-            words = format!("{words}: {told}");
-        }
-        cause = deeper.source();
-    }
-    // Some causes, PostgreSQL's among them, come in several lines.
-    words.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

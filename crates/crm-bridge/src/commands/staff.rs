@@ -1,7 +1,7 @@
 //! `crm-bridge staff`: who works here, for whoever holds the database anyway; and a staff JWT for whoever holds JWT_SECRET anyway. It
 //! gives no right that those do not give.
 
-pub(crate) mod members;
+mod members;
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::settings;
 pub(crate) fn run(data: &Path, command: StaffCommand) -> Ended {
     match command {
         StaffCommand::Token(arguments) => token(data, &arguments),
-        of_members => members::run(data, of_members),
+        StaffCommand::Members(command) => members::run(data, command),
     }
 }
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use auth::diagnose::diagnose;
 use auth::keyring::KeyRing;
+use auth::malformed::Shape;
 use auth::secret::Secret;
 use auth::webhook::{self, HEADER, SignatureError};
 use http_kit::config::Environment;
 use serde_json::{Value, json};
 use webhook_ingest::domain::signature::setting_of;
 
-use super::{Ended, in_words, say};
+use super::{Ended, in_words, remote, say};
 use crate::cli::{BodyArgs, DiagnoseArgs, SendArgs, SignArgs, WebhookCommand};
 use crate::settings;
 
@@ -59,14 +60,11 @@ fn send(environment: &Environment, arguments: &SendArgs) -> Ended {
 
 #[tokio::main(flavor = "current_thread")]
 async fn post(url: &str, signature: &str, body: Vec<u8>) -> Result<(u16, String), String> {
-    let failed = |error: reqwest::Error| format!("{url} can't be reached: {error}");
-    let client =
-        http_kit::client::builder(url).ok_or_else(|| format!("{url} is not an http or https URL"))?;
-    let client = client.timeout(PATIENCE).build().map_err(failed)?;
+    let client = remote::client(url, PATIENCE)?;
     let sending = client.post(url).header(HEADER, signature).header("content-type", "application/json");
-    let answer = sending.body(body).send().await.map_err(failed)?;
+    let answer = sending.body(body).send().await.map_err(remote::unanswered(url))?;
     let status = answer.status().as_u16();
-    Ok((status, answer.text().await.map_err(failed)?))
+    Ok((status, answer.text().await.map_err(remote::unanswered(url))?))
 }
 
 fn diagnose_signature(environment: &Environment, arguments: &DiagnoseArgs) -> Ended {
@@ -76,19 +74,21 @@ fn diagnose_signature(environment: &Environment, arguments: &DiagnoseArgs) -> En
     let others = others(environment, &name)?;
     let (verdict, hint) = match webhook::verify(&ring, [header], body.clone().into()) {
         Ok(_) => ("valid", None),
-        Err(SignatureError::Mismatch) => ("mismatch", diagnose(&body, header, &ring, &name, &others)),
-        Err(SignatureError::Missing | SignatureError::Malformed) => ("malformed", None),
-    };
-    let meaning = match (verdict, &hint) {
-        ("valid", _) => "The signature is valid.".to_owned(),
-        ("malformed", _) => {
-            "That is no signature: 64 hex digits are wanted, with or without sha256= before them.".to_owned()
+        Err(SignatureError::Mismatch) => {
+            let hint = diagnose(&body, header, &ring, &name, &others);
+            ("mismatch", hint.map(|hint| (hint.as_str(), hint.to_string())))
         }
-        (_, Some(hint)) => hint.to_string(),
-        (_, None) => UNKNOWN.to_owned(),
+        Err(SignatureError::Missing | SignatureError::Malformed) => {
+            let shape = Shape::of(&[header]);
+            ("malformed", Some((shape.as_str(), shape.to_string())))
+        }
+    };
+    let (hint, meaning) = match (verdict, hint) {
+        ("valid", _) => (None, "The signature is valid.".to_owned()),
+        (_, Some((word, meaning))) => (Some(word), meaning),
+        (_, None) => (None, UNKNOWN.to_owned()),
     };
     if arguments.body.json {
-        let hint = hint.as_ref().map(|hint| hint.as_str());
         say(json!({"valid": verdict == "valid", "verdict": verdict, "hint": hint, "meaning": meaning}));
     } else {
         say(meaning);

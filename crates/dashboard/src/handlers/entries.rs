@@ -13,8 +13,8 @@ use crate::domain::addresses::segment;
 use crate::domain::entries::{EntryPage, ProvedEntry};
 use crate::domain::filters::Filters;
 use crate::error::Error;
-use crate::pages;
 use crate::pages::entries::{EntriesPage, EntryShownPage};
+use crate::pages::{self, Here};
 use crate::state::State;
 
 /// How long audit-log may take; a search for a text anywhere is slow on a long trail.
@@ -35,7 +35,7 @@ pub(crate) async fn list_entries(
             let path = format!("/api/audit/entries?{query}");
             let person = visitor.on_behalf();
             let told = state.audit_log.get_json_for(caller.context(), &person, &path, SEARCH).await?;
-            let frame = visit.frame(Some(visitor));
+            let frame = visit.frame(Some(visitor), Here::AuditLogs);
             let refusal = match told {
                 Ok::<EntryPage, _>(found) => {
                     return pages::shown(&EntriesPage::found(frame, &filters, found));
@@ -72,7 +72,7 @@ pub(crate) async fn show_entry(
             let person = visitor.on_behalf();
             let told = state.audit_log.get_json_for(caller.context(), &person, &path, SEARCH).await?;
             let entry: ProvedEntry = told?;
-            pages::shown(&EntryShownPage::of(visit.frame(Some(visitor)), entry))
+            pages::shown(&EntryShownPage::of(visit.frame(Some(visitor), Here::AuditEntry), entry))
         })
         .await
 }

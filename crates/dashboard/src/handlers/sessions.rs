@@ -22,7 +22,7 @@ use crate::domain::forms::Form;
 use crate::domain::tokens;
 use crate::error::Error;
 use crate::pages::login::{LoginPage, Said};
-use crate::pages::{self, Frame};
+use crate::pages::{self, Frame, Here};
 use crate::state::State;
 
 /// What sso-issuer is shown.
@@ -137,7 +137,7 @@ fn again(
 
 fn login_page(state: &State, number: &str, wanted: &str, email: &str, said: Said) -> LoginPage {
     LoginPage {
-        frame: Frame::new(None, LOGIN),
+        frame: Frame::new(None, Here::Elsewhere),
         proof: state.forms.proof(Form::Login, number),
         next: next(wanted).unwrap_or_default().to_owned(),
         email: email.to_owned(),

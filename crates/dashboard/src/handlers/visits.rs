@@ -18,7 +18,7 @@ use crate::domain::forms::{Form, Provenance};
 use crate::domain::tokens;
 use crate::error::Error;
 use crate::pages::message::MessagePage;
-use crate::pages::{self, Frame, Person};
+use crate::pages::{self, Frame, Here, Person};
 use crate::state::State;
 
 /// How long sso-issuer may take.
@@ -77,14 +77,14 @@ impl Visit<'_> {
     }
 
     /// What is around a page for this visitor.
-    pub(super) fn frame(&self, visitor: Option<&Visitor>) -> Frame {
+    pub(super) fn frame(&self, visitor: Option<&Visitor>, here: Here) -> Frame {
         let person = visitor.map(|visitor| {
             let token = visitor.token.expose();
             let (name, role) = tokens::bearer(token);
             let logout_proof = self.state.forms.proof(Form::Logout, &tokens::session(token));
             Person { name, role, logout_proof }
         });
-        Frame::new(person, AUDIT)
+        Frame::new(person, here)
     }
 
     /// Answers with a page for a person who is logged in.
@@ -150,7 +150,7 @@ impl Visit<'_> {
             self.caller.audit().add_detail("refusal", Text::open(forged.as_str()));
         }
         let request_id = self.caller.context().request_id().to_string();
-        let page = MessagePage::of(&error, self.frame(visitor), request_id).render();
+        let page = MessagePage::of(&error, self.frame(visitor, Here::Elsewhere), request_id).render();
         let failure = Failure::new(error.code());
         let failure = if error.code().status() >= 500 { failure.caused_by(error) } else { failure };
         match page {

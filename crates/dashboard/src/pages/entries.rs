@@ -6,7 +6,9 @@ use contract::problems::FieldError;
 
 use super::Frame;
 use crate::domain::addresses::{AUDIT, audit_with, segment};
-use crate::domain::entries::{Disclosure, Entry, EntryPage, Party, ProvedEntry, in_words, readable_time};
+use crate::domain::entries::{
+    Disclosure, Entry, EntryPage, Known, Party, ProvedEntry, in_words, readable_time,
+};
 use crate::domain::explanations::{self, Explanation};
 use crate::domain::filters::{Filters, NAMES, for_field, local};
 
@@ -127,7 +129,7 @@ impl Field {
             "actor" => ("Actor", "The whole id or source"),
             "target" => ("Target", "The whole id or email"),
             "from" => ("From (UTC)", ""),
-            "to" => ("Until (UTC)", ""),
+            "to" => ("Before (UTC)", ""),
             _ => (name, ""),
         };
         // What the browser's field for a time can't show stands there as text.
@@ -169,7 +171,10 @@ struct Row {
     entry: Entry,
     readable_time: String,
     category: String,
+    actor: Option<Known>,
+    target: Option<Known>,
     why: Option<Explanation>,
+    telling: Vec<(String, String)>,
 }
 
 impl Row {
@@ -179,7 +184,10 @@ impl Row {
             address: format!("{AUDIT}/{}", segment(&entry.id)),
             readable_time: readable_time(&entry.time),
             category: category.map_or_else(|| entry.category.clone(), str::to_owned),
+            actor: entry.known_actor(),
+            target: entry.known_target(),
             why: explanations::of(&entry),
+            telling: entry.telling().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             entry,
         }
     }

@@ -47,6 +47,10 @@ impl Said {
             (401, _) => {
                 Some(Self::problem(Code::LoginFailed, "The email address or the password is not right."))
             }
+            (429, Some(Code::RateLimited)) => Some(Self::problem(
+                Code::RateLimited,
+                "Too many people are logging in from your network right now. Try again in a moment.",
+            )),
             (429, _) => Some(Self::problem(code.unwrap_or(Code::LoginLocked), &wait(refusal.retry_after))),
             (403, Some(Code::PasswordChangeRequired)) => Some(Self { choose: true, code, ..Self::default() }),
             (400 | 422, _) => {
@@ -103,6 +107,8 @@ mod tests {
         assert!(said(&refusal(401, Code::LoginFailed, vec![])).problem.expect("said").contains("not right"));
         let locked = said(&refusal(429, Code::LoginLocked, vec![]));
         assert_eq!(locked.problem.as_deref(), Some("Too many log-ins have failed. Try again in 3 minutes."));
+        let crowded = said(&refusal(429, Code::RateLimited, vec![]));
+        assert!(crowded.problem.expect("said").contains("from your network"));
         let choose = said(&refusal(403, Code::PasswordChangeRequired, vec![]));
         assert!(choose.choose && choose.problem.is_none());
         let weak = FieldError::new("/newPassword", "too_short", "at least 12 characters");

@@ -39,8 +39,29 @@ pub(crate) struct Frame {
     icon: String,
     /// Who is logged in.
     person: Option<Person>,
-    /// The page of the navigation that this one is part of.
-    here: &'static str,
+    here: Here,
+}
+
+/// Where a page is, as the navigation shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Here {
+    /// The Audit Logs page itself.
+    AuditLogs,
+    /// One entry, which is reached from there.
+    AuditEntry,
+    /// In no place of the navigation.
+    Elsewhere,
+}
+
+impl Here {
+    /// `aria-current` of the link to the Audit Logs: `page` only where the link leads to the page that it is on.
+    fn audit_logs(self) -> Option<&'static str> {
+        match self {
+            Self::AuditLogs => Some("page"),
+            Self::AuditEntry => Some("true"),
+            Self::Elsewhere => None,
+        }
+    }
 }
 
 /// Whoever is logged in.
@@ -53,7 +74,7 @@ pub(crate) struct Person {
 
 impl Frame {
     /// Around a page for this person, or for anybody.
-    pub(crate) fn new(person: Option<Person>, here: &'static str) -> Self {
+    pub(crate) fn new(person: Option<Person>, here: Here) -> Self {
         let [css, js, icon] = ["app.css", "app.js", "icon.svg"].map(assets::address);
         Self { css, js, icon, person, here }
     }

@@ -63,6 +63,47 @@ async fn a_bad_signature_is_explained_in_plain_words() {
 }
 
 #[actix_web::test]
+async fn a_row_says_who_did_what_to_whom_from_where() {
+    let world = World::start().await;
+    let link = entry(
+        "aud_1",
+        json!({
+            "category": "impersonation", "action": "client.impersonate", "outcome": "success", "reason": null,
+            "service": "sso-issuer", "actor": { "type": "staff", "id": "st_01" }, "target": { "type": "client", "id": "cl_01" },
+            "details": { "actorEmail": "boss@broker.example", "impersonatedBy": "boss@broker.example", "jti": "imp_01",
+                "clientEmail": "eve@example.com", "reason": "A deposit is <missing>" },
+        }),
+    );
+    world.trail(json!({ "entries": [link.clone()], "nextCursor": null })).await;
+    let mut whole = link;
+    whole["payload"] = json!("{}");
+    let shown = ResponseTemplate::new(200).set_body_json(whole);
+    World::on(&world.audit_log, "GET", "/api/audit/entries/aud_1", shown).await;
+
+    let (_, html) = visit(&world, "/audit").await;
+    for part in [
+        "<bdi class=\"known\" title=\"st_01\">boss@broker.example</bdi>",
+        "<bdi class=\"known\" title=\"cl_01\">eve@example.com</bdi>",
+        ">203.0.113.7</bdi>",
+        "<bdi>A deposit is &#60;missing&#62;</bdi>",
+        ">Before (UTC)</label>",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+    assert!(!html.contains("imp_01"), "what tells nothing stays out of the list: {html}");
+    let (_, html) = visit(&world, "/audit/aud_1").await;
+    for part in [
+        "aria-current=\"true\"",
+        ">boss@broker.example</bdi>",
+        "<bdi class=\"id\">st_01</bdi>",
+        "imp_01",
+        "cl_01",
+    ] {
+        assert!(html.contains(part), "{part} is not in {html}");
+    }
+}
+
+#[actix_web::test]
 async fn filters_go_on_as_they_are_and_stay_in_the_form() {
     let world = World::start().await;
     world.trail(json!({ "entries": [], "nextCursor": null })).await;

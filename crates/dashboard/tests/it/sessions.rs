@@ -31,6 +31,9 @@ async fn a_page_says_who_is_logged_in_and_as_what() {
     let html = answer.text().await.expect("a page");
     assert!(html.contains("Ann &#60;i&#62;Lee&#60;/i&#62;") && html.contains(">auditor<"), "{html}");
     assert!(html.contains("aria-current=\"page\""));
+    // Of the pages that are reached from there the link leads to another.
+    let none = world.get_as(&token, "/audit/none").await.text().await.expect("a page");
+    assert!(none.contains(">Audit Logs</a>") && !none.contains("aria-current"), "{none}");
     let asked = World::asked(&world.audit_log, "/api/audit/entries").await;
     assert_eq!(asked[0].headers["authorization"], format!("Bearer {token}"));
     assert!(World::asked(&world.sso_issuer, REFRESH).await.is_empty());

@@ -63,15 +63,19 @@ async fn exchange(
     let sending = spawn(send(Arc::clone(upstream), state.timeouts, onward));
     let response = sending.await.map_err(Error::from)?.map_err(Error::from)?;
     caller.audit().recorded();
+    let page = door.behind == Behind::Dashboard;
     if response.status() == http::StatusCode::UNAUTHORIZED
         && let Some(failure) = state.limits.fail(caller.address())
+        // A person reads the page that says it failed. To put a problem in its place would hide nothing: a call that does not fail is
+        // let through whatever was before.
+        && !page
     {
         // A flood of failures is not to cost the services a connection each.
         response.into_body().skip(state.timeouts.body).await;
         return Err(failure);
     }
     let mut answer = back(request, response);
-    if door.behind == Behind::Dashboard {
+    if page {
         keep_page(&mut answer);
     }
     Ok(answer)

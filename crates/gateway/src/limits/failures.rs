@@ -2,11 +2,12 @@
 //! was checked, so a call is passed on whatever its address did before, and only a 401 that is one too many is answered 429 in its place.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use contract::clock::Clock;
+use http_kit::caller::network;
 
 use super::window::{SPAN, Window};
 
@@ -91,14 +92,6 @@ impl State {
     }
 }
 
-/// What counts as one address: an IPv4 address, or the /64 that an IPv6 host has to itself (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        v4 @ IpAddr::V4(_) => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
@@ -106,7 +99,7 @@ mod tests {
 
     use contract::clock::{Clock, ManualClock, Timestamp};
 
-    use super::{Failures, MOST_ADDRESSES, network};
+    use super::{Failures, MOST_ADDRESSES};
 
     fn failures(most: u32) -> (Failures, ManualClock) {
         let (clock, hands) = Clock::manual(Timestamp::from_micros(0));
@@ -139,19 +132,6 @@ mod tests {
     #[test]
     fn no_limit_is_none() {
         assert!(Failures::new(0, Clock::system()).is_none());
-    }
-
-    #[test]
-    fn an_ipv6_host_is_its_64_and_a_mapped_ipv4_host_itself() {
-        for (one, other, same) in [
-            ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", true),
-            ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
-            ("::ffff:192.0.2.1", "192.0.2.1", true),
-            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
-            ("192.0.2.1", "192.0.2.2", false),
-        ] {
-            assert_eq!(network(address(one)) == network(address(other)), same, "{one} and {other}");
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What clients hear when a service is slow, away, broken, or dies; and what services hear when clients go away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 
@@ -83,20 +83,25 @@ async fn a_client_that_stalls_in_a_large_body_is_408() {
 
 #[tokio::test]
 async fn a_slow_body_is_not_a_silent_service() {
+    const LIMIT: Duration = Duration::from_secs(3);
+    const PAUSE: Duration = Duration::from_millis(100);
+    const PAUSES: usize = 40;
     let service = Service::new();
-    let gateway = before_with(service.address, nowhere(), |config| {
-        config.timeouts.first_byte = Duration::from_secs(1);
-    });
+    let gateway = before_with(service.address, nowhere(), |config| config.timeouts.first_byte = LIMIT);
     let mut client = gateway.connect().await;
-    client.write(b"POST /api/service/x HTTP/1.1\r\nhost: x\r\ncontent-length: 300006\r\n\r\n").await;
+    let length = 300_000 + PAUSES;
+    let head = format!("POST /api/service/x HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+    client.write(head.as_bytes()).await;
     client.write(&vec![b'x'; 300_000]).await;
     let mut behind = service.accept().await;
     behind.head().await.expect("a request");
-    // Longer than the limit altogether, each pause well within it: the pauses are what is tested.
-    for _ in 0..6 {
-        tokio::time::sleep(Duration::from_millis(250)).await;
+    // Longer than the limit altogether, and each far from it, on a busy machine too: the pauses are what is tested.
+    let begin = Instant::now();
+    for _ in 0..PAUSES {
+        tokio::time::sleep(PAUSE).await;
         client.write(b"x").await;
     }
+    assert!(begin.elapsed() > LIMIT);
     behind.write(OK.as_bytes()).await;
     assert_eq!(client.answer().await.status(), 200);
 }

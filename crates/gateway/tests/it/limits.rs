@@ -285,6 +285,22 @@ async fn failures_are_limited_by_address_and_nothing_else_is() {
     assert_eq!(world.call("guess").await.status(), 401);
 }
 
+/// A person at a browser gets a page, not JSON; it counts as the failure that it is.
+#[tokio::test]
+async fn a_failure_on_a_page_is_that_page_over_the_limit_too() {
+    const PAGE: &str = "HTTP/1.1 401 Unauthorized\r\ncontent-type: text/html; charset=utf-8\r\nwww-authenticate: Bearer realm=\"crm-bridge\"\r\ncontent-length: 7\r\n\r\n<p>no\r\n";
+    let (service, _seen) =
+        answering_by(|request| if request.line.contains("/login ") { PAGE } else { REFUSED });
+    let gateway = before_with(service, nowhere(), |config| config.failed_auth_rate_limit = 2);
+    let get = async |path: &str| gateway.exchange(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+    for _ in 0..4 {
+        let page = get("/login").await;
+        assert_eq!((page.status(), page.body.as_slice()), (401, b"<p>no\r\n".as_slice()));
+        assert_eq!(page.field("content-type"), Some("text/html; charset=utf-8"));
+    }
+    assert_eq!(get("/api/staff").await.status(), 429, "the pages were counted");
+}
+
 #[tokio::test]
 async fn failures_without_a_limit_are_all_passed_back() {
     let world = world(|config| config.failed_auth_rate_limit = 0);

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix_web::http::Method;
+use actix_web::dev::ServiceRequest;
 use auth::random::Random;
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value};
 use contract::clock::Clock;
@@ -22,6 +22,9 @@ use crate::routes::{Audit, Route};
 /// What an entry says of a request that no route of ours, or only a quiet one, refused.
 const REFUSAL: (Category, &str) = (Category::System, "request.refuse");
 
+/// How much of a path that leads nowhere an entry keeps, in characters.
+const LONGEST_PATH: usize = 200;
+
 /// One request's entry in the making. Clones are the same entry. It stays in the worker that serves the request; what is to be
 /// stored elsewhere goes along as the [`Entry`] that [`RequestAudit::take_entry`] gives.
 #[derive(Clone)]
@@ -31,6 +34,8 @@ struct Draft {
     clock: Clock,
     random: Random,
     entry: Entry,
+    /// What was asked for, told only of a request that found no route: else the route and the target say it.
+    path: String,
     route: Option<Arc<Route>>,
     known: bool,
     whole: bool,
@@ -48,7 +53,12 @@ pub(crate) enum Due {
 }
 
 impl RequestAudit {
-    pub(crate) fn new(kit: &Kit, method: &Method, address: Option<IpAddr>, request_id: &RequestId) -> Self {
+    pub(crate) fn new(
+        kit: &Kit,
+        request: &ServiceRequest,
+        address: Option<IpAddr>,
+        request_id: &RequestId,
+    ) -> Self {
         let (category, action) = REFUSAL;
         let now = kit.clock.now();
         let entry = Entry {
@@ -63,7 +73,7 @@ impl RequestAudit {
             target: None,
             address: address.map(|address| Text::personal(address.to_string())),
             request_id: Some(request_id.to_string()),
-            method: Some(method.to_string()),
+            method: Some(request.method().to_string()),
             route: None,
             count: 1,
             details: BTreeMap::new(),
@@ -73,6 +83,7 @@ impl RequestAudit {
             clock,
             random,
             entry,
+            path: request.uri().path().chars().take(LONGEST_PATH).collect(),
             route: None,
             known: false,
             whole: false,
@@ -100,6 +111,10 @@ impl RequestAudit {
             Identity::Staff(staff) => {
                 if staff.external {
                     self.add_detail("external", true);
+                }
+                // An id tells no reader of the trail who it was.
+                if let Some(email) = &staff.email {
+                    self.add_detail("actorEmail", Text::personal(email));
                 }
                 (ActorKind::Staff, staff_text(&staff.id))
             }
@@ -170,7 +185,10 @@ impl RequestAudit {
         }
         let refusing = code.filter(|_| outcome != Outcome::Success);
         let reason = refusing.map(|code| code.as_str().to_owned());
-        let entry = Entry { outcome, reason, ..draft.entry.clone() };
+        let mut entry = Entry { outcome, reason, ..draft.entry.clone() };
+        if draft.route.is_none() {
+            entry.details.insert("path".to_owned(), Text::personal(&draft.path).into());
+        }
         if durable { Due::Durable(entry) } else { Due::Counted { entry, whole: draft.whole } }
     }
 }

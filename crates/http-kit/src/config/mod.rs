@@ -87,6 +87,13 @@ impl Environment {
         self.0.insert(name.to_owned(), value.into());
     }
 
+    /// These settings alone, as they stand here, directly or as files.
+    #[must_use]
+    pub fn only(mut self, names: &[&str]) -> Self {
+        self.0.retain(|name, _| names.contains(&name.strip_suffix("_FILE").unwrap_or(name)));
+        self
+    }
+
     /// Is the setting there, directly or as a file? An empty one is not.
     pub fn is_set(&self, name: &str) -> bool {
         let there = |name: &str| self.0.get(name).is_some_and(|value| !value.is_empty());

@@ -130,6 +130,8 @@ async fn quiet_routes_and_what_is_recorded_elsewhere_leave_no_entry() {
         (&json!("system"), &json!("request.refuse"))
     );
     assert_eq!(entries[0].get("route"), None);
+    let path = &entries[0]["details"]["path"];
+    assert!(path["sha256"].is_string(), "what was tried, as a person's: {}", entries[0]);
 }
 
 #[actix_web::test]

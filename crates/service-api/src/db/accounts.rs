@@ -179,6 +179,29 @@ pub(crate) fn nameless_locked(conn: &mut Conn, clients: &[String]) -> DbResult<V
     rows.into_iter().map(Row::into_account).collect()
 }
 
+/// The accounts of these clients that have this name, or are parts of one that has, locked as above.
+pub(crate) fn of_name_locked(
+    conn: &mut Conn,
+    clients: &[ClientRef],
+    account_id: &str,
+) -> DbResult<Vec<Account>> {
+    let clients: Vec<String> = clients.iter().map(ToString::to_string).collect();
+    let query = accounts::table
+        .filter(accounts::client.eq_any(clients))
+        .filter(sql::<Bool>("account_id <> ''"))
+        .filter(
+            accounts::account_id
+                .eq(account_id)
+                .or(accounts::parent_account_id.assume_not_null().eq(account_id)),
+        )
+        .order(accounts::id);
+    let rows: Vec<Row> = match conn {
+        Conn::Postgres(c) => query.for_update().select(Row::as_select()).load(c)?,
+        Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
+    };
+    rows.into_iter().map(Row::into_account).collect()
+}
+
 /// Writes these accounts as they are now, in the order given.
 pub(crate) fn save(conn: &mut Conn, changed: &[Account]) -> DbResult<()> {
     let rows = changed.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;

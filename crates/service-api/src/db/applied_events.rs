@@ -1,4 +1,5 @@
-//! The events that took effect: one row each, in the commit of the effect. This is what makes "exactly once".
+//! The events that took effect: one row each, in the commit of the effect. This is what makes "exactly once". What stands there of an
+//! event that waits for staff is replaced when the event is applied again.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,7 @@ use diesel::prelude::*;
 
 use super::schema::applied_events;
 use super::{CHUNK, stored, word};
-use crate::domain::effects::{Conflict, Effect, Outcome};
+use crate::domain::effects::{Conflict, Effect, Outcome, REJECTED};
 
 const APPLIED: &str = "applied";
 const SUPERSEDED: &str = "superseded";
@@ -44,6 +45,7 @@ pub(crate) fn among(
                 .load(c))?;
         for (event_id, client, result, reason) in rows {
             let outcome = match reason {
+                Some(reason) if reason == REJECTED => Outcome::Rejected,
                 Some(reason) => Outcome::Conflict(word(Conflict::parse(&reason))?),
                 None if result == SUPERSEDED => Outcome::Superseded,
                 None => Outcome::Applied,
@@ -59,18 +61,36 @@ pub(crate) fn among(
 /// transaction with its effect must not count.
 pub(crate) fn add(conn: &mut Conn, mut effects: Vec<(EventId, Effect)>, now: UtcTime) -> DbResult<()> {
     effects.sort_unstable_by_key(|(event_id, _)| *event_id);
-    let rows = effects.into_iter().map(|(event_id, Effect { client, outcome })| {
-        let (result, reason) = match outcome {
-            Outcome::Applied => (APPLIED, None),
-            Outcome::Superseded => (SUPERSEDED, None),
-            Outcome::Conflict(conflict) => (APPLIED, Some(conflict.as_str())),
-        };
-        let (event_id, client) = (event_id.to_string(), ClientRef::to_string(&client));
-        Row { event_id, client, result, applied_at: now, reason }
-    });
-    let rows: Vec<Row> = rows.collect();
+    let rows: Vec<Row> = effects.into_iter().map(|(event_id, effect)| row(event_id, effect, now)).collect();
     for rows in rows.chunks(CHUNK) {
         on_backend!(conn, |c| diesel::insert_into(applied_events::table).values(rows).execute(c))?;
     }
     Ok(())
+}
+
+/// Notes what events did that had waited for staff, in place of what is noted of them.
+pub(crate) fn change(conn: &mut Conn, mut effects: Vec<(EventId, Effect)>, now: UtcTime) -> DbResult<()> {
+    effects.sort_unstable_by_key(|(event_id, _)| *event_id);
+    for (event_id, effect) in effects {
+        let Row { event_id, client, result, applied_at, reason } = row(event_id, effect, now);
+        on_backend!(conn, |c| diesel::update(applied_events::table.find(event_id))
+            .set((
+                applied_events::client.eq(client),
+                applied_events::result.eq(result),
+                applied_events::applied_at.eq(applied_at),
+                applied_events::reason.eq(reason),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+fn row(event_id: EventId, Effect { client, outcome }: Effect, applied_at: UtcTime) -> Row {
+    let (result, reason) = match outcome {
+        Outcome::Applied => (APPLIED, None),
+        Outcome::Superseded => (SUPERSEDED, None),
+        Outcome::Rejected => (SUPERSEDED, Some(REJECTED)),
+        Outcome::Conflict(conflict) => (APPLIED, Some(conflict.as_str())),
+    };
+    Row { event_id: event_id.to_string(), client: ClientRef::to_string(&client), result, applied_at, reason }
 }

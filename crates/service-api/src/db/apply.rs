@@ -1,7 +1,8 @@
 //! Events take effect: records, activities, the note that each was applied, and its audit entry, all in one commit. So a call may be
-//! cut off anywhere, come twice, or come to two replicas at once: each event takes effect once, and says so on the trail once.
+//! cut off anywhere, come twice, or come to two replicas at once: each event takes effect once, and says so on the trail once. One that
+//! waits for staff is looked at anew whenever it comes again, and says so on the trail once it has come to something else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,8 @@ pub(crate) async fn apply(
         Err(error) if error.is_transient() => return Err(error),
         Err(error) => error,
     };
-    tracing::warn!(%error, events = events.len(), "a batch can't be applied together, each event is tried alone");
+    let cause = cause_of(&error);
+    tracing::warn!(%error, cause, events = events.len(), "a batch can't be applied together, each event is tried alone");
     let mut verdicts = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         match commit(database, &events, index..index + 1, &seams, &request).await {
@@ -50,12 +52,18 @@ pub(crate) async fn apply(
             Err(error) if error.is_transient() => return Err(error),
             // What can be the event's fault was looked for before the database saw it. This is ours: it is tried again.
             Err(error) => {
-                tracing::error!(%error, event_id = %event.event_id, "an event can't be applied");
+                let cause = cause_of(&error);
+                tracing::error!(%error, cause, event_id = %event.event_id, "an event can't be applied");
                 verdicts.push(effects::failed(event.event_id, "internal_error"));
             }
         }
     }
     Ok(verdicts)
+}
+
+/// What the database itself said, for the log: errors over values have no cause, since it would quote them.
+fn cause_of(error: &DbError) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
 }
 
 /// Applies these of the events in one commit. Names are locked, but two replicas may still be making the account or transaction of one
@@ -91,8 +99,10 @@ fn apply_together(
         events.iter().map(|event| (event, Identity::of(&event.source, &event.event))).collect();
     lock_names(conn, &named)?;
     // Read under the locks: whoever applied one of these held them until now.
-    let mut known = applied_events::among(conn, events.iter().map(|event| event.event_id))?;
-    let due = named.iter().filter(|(event, _)| !known.contains_key(&event.event_id));
+    let noted = applied_events::among(conn, events.iter().map(|event| event.event_id))?;
+    let is_done =
+        |event: &ApplyEvent| noted.get(&event.event_id).is_some_and(|effect| effect.outcome.is_final());
+    let due = named.iter().filter(|(event, _)| !is_done(event));
     let due: Vec<Due<'_>> = due.filter_map(|(event, named)| Some((*event, named.as_ref().ok()?))).collect();
     let mut records = records::load(conn, &due)?;
     // Looked at once the locks are ours: who had them before us did what it did before that.
@@ -100,24 +110,32 @@ fn apply_together(
 
     let mut verdicts = Vec::with_capacity(events.len());
     let mut written = Written::default();
+    let mut done: HashMap<EventId, Effect> = noted
+        .iter()
+        .filter(|(_, effect)| effect.outcome.is_final())
+        .map(|(id, effect)| (*id, *effect))
+        .collect();
     for (event, named) in &named {
         let event_id = event.event_id;
-        verdicts.push(match (named, known.get(&event_id)) {
+        verdicts.push(match (named, done.get(&event_id)) {
             (_, Some(effect)) => effects::verdict(event_id, *effect, true),
             (Err(unfit), None) => effects::refused(event_id, *unfit),
             (Ok(identity), None) => {
+                let before = noted.get(&event_id).copied();
                 let (effect, happenings) = records.apply(event, identity, now, new_ids(now, seams));
-                written.note(event, effect, &happenings, (now, seams, request));
-                known.insert(event_id, effect);
+                let effect = effect.after(before);
+                written.note(event, effect, before, &happenings, (now, seams, request));
+                done.insert(event_id, effect);
                 effects::verdict(event_id, effect, false)
             }
         });
     }
-    if !written.effects.is_empty() {
-        // Activities first: where a later event of the batch merged their client away, they move with all the rest.
-        activities::add(conn, &written.activities)?;
-        records::save(conn, records)?;
-        applied_events::add(conn, written.effects, UtcTime::of(now))?;
+    // Activities first: where a later event of the batch merged their client away, they move with all the rest.
+    activities::add(conn, &written.activities)?;
+    records::save(conn, records, now)?;
+    applied_events::add(conn, written.new, UtcTime::of(now))?;
+    applied_events::change(conn, written.changed, UtcTime::of(now))?;
+    if !written.entries.is_empty() {
         outbox::insert_many(conn, &written.entries)?;
     }
     Ok(verdicts)
@@ -126,7 +144,10 @@ fn apply_together(
 /// What is to be written of the events themselves, beside the records that they changed.
 #[derive(Default)]
 struct Written {
-    effects: Vec<(EventId, Effect)>,
+    /// Of events that were not applied before.
+    new: Vec<(EventId, Effect)>,
+    /// Of events that came to something else before.
+    changed: Vec<(EventId, Effect)>,
     activities: Vec<(ClientRef, Activity)>,
     entries: Vec<Sealed>,
 }
@@ -136,6 +157,7 @@ impl Written {
         &mut self,
         event: &ApplyEvent,
         effect: Effect,
+        before: Option<Effect>,
         happenings: &[Happening],
         (now, seams, request): (Timestamp, &Seams, &RequestId),
     ) {
@@ -146,10 +168,14 @@ impl Written {
             let id = ActivityId::new(at, seams.random.bytes());
             self.activities.push((effect.client, history::activity(event, happening, id, at)));
         }
+        match before {
+            Some(before) if before.outcome == effect.outcome => return,
+            Some(_) => self.changed.push((event.event_id, effect)),
+            None => self.new.push((event.event_id, effect)),
+        }
         let entry_id = EntryId::new(now, seams.random.bytes());
         let entry = trail::applied(entry_id, now, event, effect, request);
         self.entries.push(http_kit::audit::seal(&entry, &seams.random));
-        self.effects.push((event.event_id, effect));
     }
 }
 

@@ -15,13 +15,14 @@ use http_kit::kit::Seams;
 use super::idempotency_keys::{self, Used};
 use super::{accounts, activities, clients, find, notes, transactions};
 use crate::domain::account::Account;
-use crate::domain::bodies::{KycChange, StatusChange};
+use crate::domain::bodies::{AccountMove, KycChange, StatusChange};
 use crate::domain::client::Client;
 use crate::domain::deeds::{self, Deed};
 use crate::domain::idempotency::Keyed;
+use crate::domain::moving::{Moved, moving};
 use crate::domain::precondition::IfMatch;
 use crate::domain::standing::{Refusal, transition};
-use crate::domain::transaction::{self, Transaction};
+use crate::domain::transaction::Transaction;
 
 /// Who makes a change of whose record, and the entry that tells of it.
 #[derive(Debug, Clone)]
@@ -38,7 +39,8 @@ const STEP: Duration = Duration::from_micros(1);
 /// What a change came to, unless it was refused.
 pub(crate) type Changed<T> = DbResult<Result<T, Refusal>>;
 
-/// Sets the identity check. The same again is no change, and says so on the trail alone. Answers the record and the status before.
+/// Sets the identity check. The same again stands from now on, but has no history: only the trail says so. Answers the record and the
+/// status before.
 pub(crate) fn set_kyc(
     conn: &mut Conn,
     change: &Change,
@@ -92,8 +94,9 @@ pub(crate) enum Noted {
     Replayed(String),
 }
 
-/// Adds a note; under a key that was used for the same request before, answers what was answered then. A key that another replica
-/// used at the same time is a [`DbError::Conflict`]: done again, this finds its answer.
+/// Adds a note; under a key that was used for the same request before, answers what was answered then, and says on the trail alone
+/// that it was asked again. A key that another replica used at the same time is a [`DbError::Conflict`]: done again, this finds its
+/// answer.
 pub(crate) fn add_note(
     conn: &mut Conn,
     change: &Change,
@@ -105,7 +108,10 @@ pub(crate) fn add_note(
     let now = change.seams.clock.now();
     match keyed.map(|keyed| idempotency_keys::used(conn, keyed, now)).transpose()?.flatten() {
         Some(Used::Other) => return Ok(Err(Refusal::KeyReused)),
-        Some(Used::Same(answer)) => return Ok(Ok(Noted::Replayed(answer))),
+        Some(Used::Same(answer)) => {
+            change.tell(conn, &[("result", "replayed")])?;
+            return Ok(Ok(Noted::Replayed(answer)));
+        }
         None => {}
     }
     let deed = change.deed(conn, &client)?;
@@ -135,18 +141,14 @@ pub(crate) fn accept_transaction(
     id: TransactionRef,
 ) -> Changed<(Transaction, Vec<Account>)> {
     let (client, _) = change.lock(conn)?;
-    let variants = transactions::variants_locked(conn, id)?;
-    if !variants.iter().any(|one| one.id == id && one.client == client.id) {
-        return Ok(Err(Refusal::NoTransaction));
-    }
+    let theirs = transactions::locked(conn, id)?.filter(|one| one.client == client.id);
+    let Some(mut accepted) = theirs else { return Ok(Err(Refusal::NoTransaction)) };
     let at = change.seams.clock.now();
-    let mut variants = variants.into_iter().map(|one| (one.variant, one)).collect();
-    let Some(accepted) = transaction::decide(&mut variants, id, at) else {
+    if !accepted.accept(at) {
         return Ok(Err(Refusal::NotInConflict));
-    };
-    let variants: Vec<Transaction> = variants.into_values().collect();
-    transactions::save(conn, &variants)?;
-    for of in variants.iter().map(|one| one.client).collect::<BTreeSet<_>>() {
+    }
+    transactions::save(conn, std::slice::from_ref(&accepted))?;
+    for of in transactions::reject_others(conn, &accepted, at)? {
         // Locked, so that no merge of that record comes between.
         let Some(hears) = clients::lock(conn, of)? else { continue };
         let deed = change.deed(conn, &hears)?;
@@ -154,6 +156,46 @@ pub(crate) fn accept_transaction(
     }
     change.tell(conn, &[("transaction", &id.to_string())])?;
     Ok(Ok((accepted, accounts::of_client(conn, client.id)?)))
+}
+
+/// Gives an account of the client, and its subaccounts, to another. Answers the record and accounts of the other. Both hear of it.
+pub(crate) fn move_account(
+    conn: &mut Conn,
+    change: &Change,
+    account_id: &str,
+    to: ClientRef,
+    asked: &AccountMove,
+) -> Changed<(ClientRecord, Vec<Account>)> {
+    // Locked in one order, as everywhere.
+    let mut locked = BTreeMap::new();
+    for id in BTreeSet::from([change.client, to]) {
+        let client = clients::lock(conn, id)?.ok_or_else(|| DbError::broken("a client's record is gone"))?;
+        locked.insert(id, client);
+    }
+    let (Some(from), Some(to)) = (locked.get(&change.client), locked.get(&to)) else {
+        return Err(DbError::broken("a client that was locked is gone"));
+    };
+    if from.source != to.source {
+        return Ok(Err(Refusal::OtherSource));
+    }
+    let theirs = accounts::of_name_locked(conn, &[from.id, to.id], account_id)?;
+    let mut moving = match moving(&theirs, account_id, asked.server.as_deref(), (from.id, to.id)) {
+        Ok(moving) => moving,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let parts = moving.iter().map(|one| one.account_id.clone()).filter(|id| id != account_id).collect();
+    let moved = Moved { account_id: account_id.to_owned(), from: from.id, to: to.id, parts };
+    let changes = !moving.is_empty();
+    for (client, own) in [(from, false), (to, true)].into_iter().filter(|_| changes) {
+        let deed = change.deed(conn, client)?;
+        moving.iter_mut().filter(|_| own).for_each(|account| account.move_to(to.id, deed.at));
+        let activity = deed.account_moved(&moved, own, asked.reason.as_deref());
+        activities::add(conn, &[(client.id, activity)])?;
+    }
+    accounts::save(conn, &moving)?;
+    let result = if changes { "changed" } else { "unchanged" };
+    change.tell(conn, &[("to", &to.id.to_string()), ("result", result)])?;
+    Ok(Ok((find::record_of(conn, to.clone())?, accounts::of_client(conn, to.id)?)))
 }
 
 /// Adds tokens that sso-issuer made to the activities of their clients; says how many were new.
@@ -191,7 +233,7 @@ impl Change {
         Ok(Deed { id: ActivityId::new(at, self.seams.random.bytes()), actor: self.actor.clone(), at })
     }
 
-    /// Writes what changed, if anything did, and the audit entry.
+    /// Writes the record, the activity if anything changed, and the audit entry.
     fn save(
         &self,
         conn: &mut Conn,
@@ -200,8 +242,8 @@ impl Change {
         words: &[(&str, &str)],
     ) -> DbResult<()> {
         let changed = if activity.is_some() { "changed" } else { "unchanged" };
+        clients::save(conn, std::slice::from_ref(client))?;
         if let Some(activity) = activity {
-            clients::save(conn, std::slice::from_ref(client))?;
             activities::add(conn, &[(client.id, activity)])?;
         }
         let words: Vec<_> = words.iter().copied().chain([("result", changed)]).collect();

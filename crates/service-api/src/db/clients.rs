@@ -20,6 +20,7 @@ use super::{CHUNK, stored, word};
 use crate::domain::client::{Client, Field, Kyc};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
+use crate::domain::search;
 
 /// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
 /// platform gave it to several clientIds.
@@ -48,6 +49,21 @@ pub(super) struct Row {
     created_at: UtcTime,
     updated_at: UtcTime,
     version: i64,
+}
+
+/// A row as it is written: with what can be searched, which nobody reads.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = clients, treat_none_as_default_value = false)]
+struct Written {
+    #[diesel(embed)]
+    row: Row,
+    search: String,
+}
+
+impl Written {
+    fn of(client: &Client) -> DbResult<Self> {
+        Ok(Self { row: Row::of(client)?, search: search::text_of(client) })
+    }
 }
 
 /// `field_orders`: the order key of each field that an event has said, and of the identity check.
@@ -290,7 +306,7 @@ pub(crate) fn of_client_id(conn: &mut Conn, client_id: &str) -> DbResult<Vec<Cli
 /// Writes these clients as they are now. Those merged into others come first: an address that moves on must be free by then.
 pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
     let (merged, live): (Vec<&Client>, _) = changed.iter().partition(|client| client.merged_into.is_some());
-    let rows = merged.into_iter().chain(live).map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    let rows = merged.into_iter().chain(live).map(Written::of).collect::<DbResult<Vec<_>>>()?;
     for rows in rows.chunks(CHUNK) {
         on_backend!(conn, |c| diesel::insert_into(clients::table)
             .values(rows)
@@ -315,6 +331,7 @@ pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
                 clients::created_at.eq(excluded(clients::created_at)),
                 clients::updated_at.eq(excluded(clients::updated_at)),
                 clients::version.eq(excluded(clients::version)),
+                clients::search.eq(excluded(clients::search)),
             ))
             .execute(c))?;
     }

@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use contract::clock::Timestamp;
 use contract::email::EmailKey;
 use contract::events::Event;
 use contract::ids::ClientRef;
 use contract::internal::ApplyEvent;
+use contract::money::Amount;
 use contract::resources::TransactionKind;
-use db::{Conn, DbResult};
+use db::{Conn, DbError, DbResult};
 
 use super::{accounts, client_emails, clients, merging, transactions};
 use crate::domain::account::{Account, AccountKey};
@@ -28,6 +30,10 @@ pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
     let keys: BTreeSet<EmailKey> =
         due.iter().flat_map(|(_, identity)| identity.addresses()).cloned().collect();
     let clients = clients::load_locked(conn, &ids)?;
+    if clients.len() < ids.len() {
+        // One was merged away while we waited for its row: who these events name is to be asked anew.
+        return Err(DbError::Busy("a client was merged into another meanwhile".into()));
+    }
     let addresses = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
     let accounts = load_accounts(conn, due, &clients)?;
     let transactions = load_transactions(conn, due)?;
@@ -35,8 +41,9 @@ pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
     Ok(Records { book: Book::new(clients, addresses), ledger: Ledger::new(accounts, transactions) })
 }
 
-/// The same clients, and those whose accounts and transactions these are. No event names the latter, so nothing of them changes and
-/// they are not locked (who merges one of them away waits for its accounts and transactions, which we hold); but who they are decides whether an event contradicts what is theirs.
+/// The same clients, and those whose accounts and transactions these are. No event names the latter, so nothing of their records
+/// changes and they are not locked (who merges one of them away waits for its accounts and transactions, which we hold); but who they
+/// are decides whether an event contradicts what is theirs, or takes it over.
 fn with_holders(
     conn: &mut Conn,
     mut clients: Vec<Client>,
@@ -54,7 +61,7 @@ fn with_holders(
 }
 
 /// Writes what changed.
-pub(crate) fn save(conn: &mut Conn, records: Records) -> DbResult<()> {
+pub(crate) fn save(conn: &mut Conn, records: Records, now: Timestamp) -> DbResult<()> {
     let Records { book, ledger } = records;
     let (people, money) = (book.into_changes(), ledger.into_changes());
     clients::save(conn, &people.clients)?;
@@ -62,6 +69,7 @@ pub(crate) fn save(conn: &mut Conn, records: Records) -> DbResult<()> {
     accounts::remove(conn, &money.gone)?;
     merging::hand_over(conn, &people.merged)?;
     accounts::save(conn, &money.accounts)?;
+    transactions::put_in_conflict(conn, &money.in_conflict, now)?;
     transactions::save(conn, &money.transactions)
 }
 
@@ -93,7 +101,7 @@ fn client_ids(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<String>> {
 /// The accounts that these events name, and the nameless ones of clients who may get or lose one.
 fn load_accounts(conn: &mut Conn, due: &[Due<'_>], clients: &[Client]) -> DbResult<Vec<Account>> {
     // Whose an account without a name is, is known only later: the id here stands for any client.
-    let anyone = ClientRef::new(contract::clock::Timestamp::from_micros(0), [0; 10]);
+    let anyone = ClientRef::new(Timestamp::from_micros(0), [0; 10]);
     let mut named: BTreeMap<&str, BTreeSet<AccountKey>> = BTreeMap::new();
     let mut nameless = false;
     for (event, _) in due {
@@ -119,8 +127,15 @@ fn load_accounts(conn: &mut Conn, due: &[Due<'_>], clients: &[Client]) -> DbResu
     Ok(loaded)
 }
 
+/// What events tell of transactions of one source and kind.
+#[derive(Default)]
+struct Asked {
+    keys: BTreeSet<String>,
+    amounts: BTreeSet<Amount>,
+}
+
 fn load_transactions(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<Transaction>> {
-    let mut asked: BTreeMap<(&str, TransactionKind), BTreeSet<TransactionKey>> = BTreeMap::new();
+    let mut asked: BTreeMap<(&str, TransactionKind), Asked> = BTreeMap::new();
     for (event, _) in due {
         let (kind, said) = match &event.event {
             Event::DepositCompleted(said) => (TransactionKind::Deposit, said),
@@ -128,11 +143,13 @@ fn load_transactions(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<Transacti
             _ => continue,
         };
         let key = TransactionKey::of(&event.source, kind, said, event.event_id);
-        asked.entry((&event.source, kind)).or_default().insert(key);
+        let Asked { keys, amounts } = asked.entry((&event.source, kind)).or_default();
+        keys.insert(key.key);
+        amounts.insert(said.amount.clone());
     }
     let mut loaded = Vec::new();
-    for ((source, kind), keys) in asked {
-        loaded.extend(transactions::load_locked(conn, source, kind, &keys.iter().collect::<Vec<_>>())?);
+    for ((source, kind), Asked { keys, amounts }) in asked {
+        loaded.extend(transactions::told_locked(conn, source, kind, &keys, &amounts)?);
     }
     Ok(loaded)
 }

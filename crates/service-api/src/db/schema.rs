@@ -26,6 +26,7 @@ diesel::table! {
         created_at -> Instant,
         updated_at -> Instant,
         version -> BigInt,
+        search -> Nullable<Text>,
     }
 }
 
@@ -171,3 +172,9 @@ diesel::table! {
 
 diesel::joinable!(client_emails -> clients (client));
 diesel::allow_tables_to_appear_in_same_query!(client_emails, clients);
+diesel::allow_columns_to_appear_in_same_group_by_clause!(
+    transactions::kind,
+    transactions::fund_type,
+    transactions::currency,
+    transactions::account_id,
+);

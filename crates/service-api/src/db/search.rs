@@ -1,21 +1,17 @@
 //! Clients by what is in their records, latest change first.
 
+use contract::email::EmailKey;
 use contract::resources::ClientRecord;
 use db::types::UtcTime;
 use db::{Conn, DbResult, on_backend};
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
 
 use super::clients::Row;
 use super::find;
 use super::schema::clients;
 use crate::domain::listing::Listing;
 use crate::domain::place::Place;
-
-diesel::define_sql_function! {
-    /// Of letters beyond ASCII the two databases do not think alike.
-    fn lower(text: Nullable<Text>) -> Nullable<Text>;
-}
+use crate::domain::search;
 
 /// The records that hold every word of the query, from behind a place on.
 pub(crate) fn clients(
@@ -39,15 +35,12 @@ pub(crate) fn clients(
             query = query.filter(clients::updated_at.lt(time).or(same));
         }
         for word in listing.query.iter().flat_map(|query| query.split(' ')) {
-            let pattern = pattern(word);
-            let found = lower(clients::email_key.nullable())
-                .like(pattern.clone())
-                .escape('\\')
-                .or(lower(clients::first_name).like(pattern.clone()).escape('\\'))
-                .or(lower(clients::last_name).like(pattern.clone()).escape('\\'))
-                .or(lower(clients::client_id).like(pattern.clone()).escape('\\'))
-                .or(lower(clients::phone).like(pattern).escape('\\'));
-            query = query.filter(found);
+            let found = clients::search.like(pattern(word)).escape('\\');
+            query = match EmailKey::of(word) {
+                // Of a domain there are two spellings, and the record may have the other one.
+                Some(key) => query.filter(found.or(clients::email_key.eq(key.as_str().to_owned()))),
+                None => query.filter(found),
+            };
         }
         query.load(c)
     })?;
@@ -59,10 +52,29 @@ pub(crate) fn place(record: &ClientRecord) -> Place {
     Place { time: record.updated_at, id: record.id.to_string() }
 }
 
+/// Makes rows searchable that were written before rows were, at most so many; says how many that were. One that is written meanwhile
+/// is searchable by that.
+pub(crate) fn fill(conn: &mut Conn, most: i64) -> DbResult<usize> {
+    let rows: Vec<Row> = on_backend!(conn, |c| clients::table
+        .filter(clients::search.is_null())
+        .order(clients::id)
+        .limit(most)
+        .select(Row::as_select())
+        .load(c))?;
+    let found = rows.len();
+    for row in rows {
+        let client = row.into_client()?;
+        let row = clients::table.find(client.id.to_string()).filter(clients::search.is_null());
+        let text = search::text_of(&client);
+        on_backend!(conn, |c| diesel::update(row).set(clients::search.eq(text)).execute(c))?;
+    }
+    Ok(found)
+}
+
 /// The word anywhere in a text, whatever its case.
 fn pattern(word: &str) -> String {
     let mut pattern = String::from("%");
-    for c in word.to_lowercase().chars() {
+    for c in search::folded(word).chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
+use contract::events::FundType;
 use contract::ids::{ClientRef, TransactionRef};
-use contract::money::Amount;
+use contract::money::{Amount, Sum};
 use contract::resources::{TransactionKind, TransactionState};
 use db::types::{Decimal, UtcTime};
 use db::{Conn, DbResult, on_backend};
+use diesel::connection::DefaultLoadingMode;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{Array, Bool, Nullable, Text};
 use diesel::upsert::excluded;
 
 use super::schema::transactions;
@@ -16,6 +21,7 @@ use super::{CHUNK, stored, word};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 use crate::domain::place::Place;
+use crate::domain::statement::Part;
 use crate::domain::transaction::{Transaction, TransactionField, TransactionKey};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -145,49 +151,194 @@ pub(crate) fn newest(
     rows.into_iter().map(Row::into_transaction).collect()
 }
 
-/// All of a client's transactions that count, for what they come to.
-pub(crate) fn completed(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Transaction>> {
-    let rows: Vec<Row> = on_backend!(conn, |c| transactions::table
+/// What a transaction is added up by: kind, fund type, currency and account, as they are stored.
+type Common = (String, Option<String>, Option<String>, Option<String>);
+
+/// What a client's transactions that count come to, by what they have in common. Never more of them at once than one.
+pub(crate) fn parts(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Part>> {
+    let counting = transactions::table
         .filter(transactions::client.eq(client.to_string()))
-        .filter(transactions::state.eq(TransactionState::Completed.as_str()))
-        .select(Row::as_select())
-        .load(c))?;
-    rows.into_iter().map(Row::into_transaction).collect()
-}
-
-/// All variants under the key of this transaction, locked. None if there is no such transaction.
-pub(crate) fn variants_locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Vec<Transaction>> {
-    let row: Option<Row> = on_backend!(conn, |c| transactions::table
-        .find(id.to_string())
-        .select(Row::as_select())
-        .first(c)
-        .optional())?;
-    match row.map(Row::into_transaction).transpose()? {
-        Some(one) => load_locked(conn, &one.key.source, one.key.kind, &[&one.key]),
-        None => Ok(Vec::new()),
+        .filter(transactions::state.eq(TransactionState::Completed.as_str()));
+    let common =
+        (transactions::kind, transactions::fund_type, transactions::currency, transactions::account_id);
+    let mut sums: BTreeMap<Common, Sum> = BTreeMap::new();
+    match conn {
+        Conn::Postgres(c) => {
+            let sums_of =
+                counting.group_by(common).select((common, sql::<Text>("cast(sum(amount) as text)")));
+            for (common, sum) in sums_of.load::<(Common, String)>(c)? {
+                sums.insert(common, stored(sum.parse())?);
+            }
+        }
+        // SQLite has no exact sums.
+        Conn::Sqlite(c) => {
+            let rows = counting
+                .select((common, transactions::amount))
+                .load_iter::<(Common, Decimal), DefaultLoadingMode>(c)?;
+            for row in rows {
+                let (common, amount) = row?;
+                sums.entry(common).or_insert_with(Sum::zero).add(&stored(Amount::from_decimal(&amount.0))?);
+            }
+        }
     }
+    let part = |((kind, fund_type, currency, account_id), amount): (Common, Sum)| -> DbResult<Part> {
+        let kind = word(TransactionKind::parse(&kind))?;
+        let fund_type = fund_type.as_deref().and_then(FundType::parse);
+        Ok(Part { kind, fund_type, currency, account_id, amount })
+    };
+    sums.into_iter().map(part).collect()
 }
 
-/// All variants under these keys of one source and kind, their rows ours to the end of the transaction, locked in the order of
-/// their ids.
-pub(crate) fn load_locked(
+/// The transaction with this id, its row and its key ours to the end of the transaction.
+pub(crate) fn locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Option<Transaction>> {
+    let this = || transactions::table.find(id.to_string());
+    let row: Option<Row> = on_backend!(conn, |c| this().select(Row::as_select()).first(c).optional())?;
+    let Some(one) = row.map(Row::into_transaction).transpose()? else { return Ok(None) };
+    lock_keys(conn, &one.key.source, one.key.kind, &BTreeSet::from([one.key.key]))?;
+    let row: Option<Row> = match conn {
+        Conn::Postgres(c) => this().for_update().select(Row::as_select()).first(c).optional()?,
+        // SQLite's one writer is us.
+        Conn::Sqlite(c) => this().select(Row::as_select()).first(c).optional()?,
+    };
+    row.map(Row::into_transaction).transpose()
+}
+
+/// Rejects all others under the key of this one, however many there are. Answers whose they all are.
+pub(crate) fn reject_others(
+    conn: &mut Conn,
+    accepted: &Transaction,
+    now: Timestamp,
+) -> DbResult<BTreeSet<ClientRef>> {
+    let Transaction { id, key, .. } = accepted;
+    let under = || {
+        transactions::table
+            .filter(transactions::source.eq(&key.source))
+            .filter(transactions::kind.eq(key.kind.as_str()))
+            .filter(transactions::key.eq(&key.key))
+    };
+    let others = || under().filter(transactions::id.ne(id.to_string()));
+    on_backend!(conn, |c| diesel::update(others())
+        .set((
+            transactions::state.eq(TransactionState::Rejected.as_str()),
+            transactions::updated_at.eq(UtcTime::of(now)),
+            transactions::version.eq(transactions::version + 1),
+        ))
+        .execute(c))?;
+    let clients: Vec<String> =
+        on_backend!(conn, |c| under().select(transactions::client).distinct().load(c))?;
+    clients.iter().map(|client| stored(client.parse())).collect()
+}
+
+/// Of the variants under these keys of one source and kind those with one of these amounts, and the last of each key, their rows ours
+/// to the end of the transaction. However many variants a key has, no more of it is looked at.
+pub(crate) fn told_locked(
     conn: &mut Conn,
     source: &str,
     kind: TransactionKind,
-    keys: &[&TransactionKey],
+    keys: &BTreeSet<String>,
+    amounts: &BTreeSet<Amount>,
 ) -> DbResult<Vec<Transaction>> {
-    let keys: BTreeSet<&str> = keys.iter().map(|key| key.key.as_str()).collect();
-    let query = transactions::table
-        .filter(transactions::source.eq(source))
-        .filter(transactions::kind.eq(kind.as_str()))
-        .filter(transactions::key.eq_any(keys))
-        .order(transactions::id);
-    let rows: Vec<Row> = match conn {
-        Conn::Postgres(c) => query.for_update().select(Row::as_select()).load(c)?,
-        // SQLite's one writer is us.
-        Conn::Sqlite(c) => query.select(Row::as_select()).load(c)?,
+    lock_keys(conn, source, kind, keys)?;
+    let last = last_of(conn, source, kind, keys)?;
+    let amounts: Vec<String> = amounts.iter().map(ToString::to_string).collect();
+    let told = || {
+        transactions::table
+            .filter(transactions::source.eq(source))
+            .filter(transactions::kind.eq(kind.as_str()))
+            .filter(transactions::key.eq_any(keys))
+            .order(transactions::id)
     };
+    let these = transactions::table.filter(transactions::id.eq_any(&last)).order(transactions::id);
+    let mut rows: Vec<Row>;
+    match conn {
+        Conn::Postgres(c) => {
+            let of_amounts =
+                sql::<Bool>("amount = any(cast(").bind::<Array<Text>, _>(&amounts).sql(" as numeric[]))");
+            rows = told().filter(of_amounts).for_update().select(Row::as_select()).load(c)?;
+            rows.extend(these.for_update().select(Row::as_select()).load::<Row>(c)?);
+        }
+        Conn::Sqlite(c) => {
+            let of_amounts = sql::<Bool>("amount in (select value from json_each(")
+                .bind::<Text, _>(stored(serde_json::to_string(&amounts))?)
+                .sql("))");
+            rows = told().filter(of_amounts).select(Row::as_select()).load(c)?;
+            rows.extend(these.select(Row::as_select()).load::<Row>(c)?);
+        }
+    }
     rows.into_iter().map(Row::into_transaction).collect()
+}
+
+/// Makes these keys ours to the end of the transaction, as far as anything was told under them: whoever adds a variant, or decides
+/// between them, holds the row of the first. SQLite's one writer is us.
+fn lock_keys(conn: &mut Conn, source: &str, kind: TransactionKind, keys: &BTreeSet<String>) -> DbResult<()> {
+    if let Conn::Postgres(c) = conn {
+        transactions::table
+            .filter(transactions::source.eq(source))
+            .filter(transactions::kind.eq(kind.as_str()))
+            .filter(transactions::key.eq_any(keys))
+            .filter(transactions::variant.eq(0))
+            .order(transactions::id)
+            .for_update()
+            .select(transactions::id)
+            .load::<String>(c)?;
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Last {
+    #[diesel(sql_type = Nullable<Text>)]
+    id: Option<String>,
+}
+
+/// The ids of the last variants under these keys: one look into the index for each.
+fn last_of(
+    conn: &mut Conn,
+    source: &str,
+    kind: TransactionKind,
+    keys: &BTreeSet<String>,
+) -> DbResult<Vec<String>> {
+    let last = |keys: &str, source: &str, kind: &str| {
+        sql_query(format!(
+            "select (select t.id from transactions t where t.source = {source} and t.kind = {kind} and t.key = asked.key \
+             order by t.variant desc limit 1) as id from ({keys}) as asked"
+        ))
+    };
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let found: Vec<Last> = match conn {
+        Conn::Postgres(c) => last("select unnest($1) as key", "$2", "$3")
+            .bind::<Array<Text>, _>(&keys)
+            .bind::<Text, _>(source)
+            .bind::<Text, _>(kind.as_str())
+            .load(c)?,
+        Conn::Sqlite(c) => last("select value as key from json_each(?3)", "?1", "?2")
+            .bind::<Text, _>(source)
+            .bind::<Text, _>(kind.as_str())
+            .bind::<Text, _>(stored(serde_json::to_string(&keys))?)
+            .load(c)?,
+    };
+    Ok(found.into_iter().filter_map(|last| last.id).collect())
+}
+
+/// Puts all variants under these keys in conflict, however many there are.
+pub(crate) fn put_in_conflict(conn: &mut Conn, keys: &[TransactionKey], now: Timestamp) -> DbResult<()> {
+    let conflict = TransactionState::Conflict.as_str();
+    for key in keys {
+        on_backend!(conn, |c| diesel::update(
+            transactions::table
+                .filter(transactions::source.eq(&key.source))
+                .filter(transactions::kind.eq(key.kind.as_str()))
+                .filter(transactions::key.eq(&key.key))
+                .filter(transactions::state.ne(conflict))
+        )
+        .set((
+            transactions::state.eq(conflict),
+            transactions::updated_at.eq(UtcTime::of(now)),
+            transactions::version.eq(transactions::version + 1),
+        ))
+        .execute(c))?;
+    }
+    Ok(())
 }
 
 /// Writes these transactions as they are now, in the order given.

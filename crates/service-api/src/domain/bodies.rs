@@ -50,6 +50,16 @@ pub(crate) struct StatusChange {
     pub(crate) reason: Option<String>,
 }
 
+/// Whose an account is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AccountMove {
+    /// The new owner's id, ours or the platform's.
+    pub(crate) client_id: String,
+    /// The account's server, where the client has accounts of this name on several.
+    pub(crate) server: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
 /// `{"kycStatus", "kycNotes"}`. Words of other platforms are read as the statuses they mean.
 pub(crate) fn kyc_change(body: &[u8], words: &KycWords) -> Result<Body<KycChange>, BadBody> {
     let mut object = Object::read(body)?;
@@ -72,6 +82,16 @@ pub(crate) fn status_change(body: &[u8]) -> Result<Body<StatusChange>, BadBody> 
     object.all(status, reason, |status, reason| StatusChange { status, reason })
 }
 
+/// `{"clientId", "server", "reason"}`.
+pub(crate) fn account_move(body: &[u8]) -> Result<Body<AccountMove>, BadBody> {
+    let mut object = Object::read(body)?;
+    let client_id = object.needed("clientId");
+    let server = object.text("server", LONGEST_REASON);
+    let reason = object.text("reason", LONGEST_REASON);
+    let rest = server.and_then(|server| Ok((server, reason?)));
+    object.all(client_id, rest, |client_id, (server, reason)| AccountMove { client_id, server, reason })
+}
+
 /// `{"comment"}`: trimmed. U+0000 is refused here, since a note is nothing but its text.
 pub(crate) fn comment(body: &[u8]) -> Result<Body<String>, BadBody> {
     let mut object = Object::read(body)?;
@@ -87,7 +107,7 @@ pub(crate) fn comment(body: &[u8]) -> Result<Body<String>, BadBody> {
 }
 
 /// `{"emails": [...]}`: each once, in the order asked.
-pub(crate) fn emails(body: &[u8]) -> Result<Vec<String>, BadBody> {
+pub(crate) fn emails(body: &[u8]) -> Result<Body<Vec<String>>, BadBody> {
     let mut object = Object::read(body)?;
     let bad =
         |pointer: &str, code, detail| Err(BadBody::Members(vec![FieldError::new(pointer, code, detail)]));
@@ -106,7 +126,7 @@ pub(crate) fn emails(body: &[u8]) -> Result<Vec<String>, BadBody> {
             _ => return bad(&format!("/emails/{nth}"), "not_a_text", "an address is a text"),
         }
     }
-    Ok(emails)
+    object.all(Ok(emails), Ok(()), |emails, ()| emails)
 }
 
 fn unknown_status(pointer: &str, known: &[&str]) -> FieldError {
@@ -252,8 +272,12 @@ mod tests {
 
     #[test]
     fn addresses_to_look_up_are_a_short_list_of_texts() {
-        assert_eq!(emails(br#"{"emails":["b@x","a@x","b@x"]}"#).unwrap(), ["b@x", "a@x"]);
-        assert!(emails(br#"{"emails":[]}"#).unwrap().is_empty());
+        let read = emails(br#"{"x":1,"emails":["b@x","a@x","b@x"],"y":2}"#).unwrap();
+        assert_eq!(
+            (read.said, read.ignored),
+            (vec!["b@x".to_owned(), "a@x".to_owned()], vec!["x".to_owned(), "y".to_owned()])
+        );
+        assert!(emails(br#"{"emails":[]}"#).unwrap().said.is_empty());
         for bad in [r#"{}"#, r#"{"emails":"a@x"}"#, r#"{"emails":[null]}"#] {
             assert!(matches!(emails(bad.as_bytes()), Err(BadBody::Members(_))), "{bad}");
         }

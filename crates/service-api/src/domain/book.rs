@@ -103,10 +103,17 @@ impl Book {
         Some(result)
     }
 
-    /// May these two be one person? Only where both have clientIds, and other ones, can't they.
-    pub(crate) fn may_be_one(&self, one: ClientRef, other: ClientRef) -> bool {
-        let client_id = |id| self.clients.get(&id).and_then(|client: &Client| client.client_id.as_ref());
-        one == other || client_id(one).is_none() || client_id(other).is_none()
+    /// Whose something is that `holder` has and `teller` speaks of. clientId decides over the address: who has one comes before who
+    /// has none, whoever spoke first. `None` if it can't be both's: they have clientIds, and other ones.
+    pub(crate) fn owner(&self, holder: ClientRef, teller: ClientRef) -> Option<ClientRef> {
+        let has_client_id =
+            |id| self.clients.get(&id).is_some_and(|client: &Client| client.client_id.is_some());
+        match (has_client_id(holder), has_client_id(teller)) {
+            _ if holder == teller => Some(holder),
+            (true, true) => None,
+            (false, true) => Some(teller),
+            (_, false) => Some(holder),
+        }
     }
 
     /// The records that turned out to be another's, so far.

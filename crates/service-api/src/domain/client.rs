@@ -56,7 +56,7 @@ impl Field {
 pub(crate) struct Kyc {
     pub(crate) status: KycStatus,
     pub(crate) notes: Option<String>,
-    /// Of what stands; its time is when the check last changed. `None` while nothing was said.
+    /// Of what stands; its time is when the check was last stated. `None` while nothing was said.
     pub(crate) order: Option<OrderKey>,
 }
 
@@ -125,7 +125,7 @@ impl Client {
         self.email().and_then(address)
     }
 
-    /// When the identity check last changed.
+    /// When the identity check last changed or was confirmed.
     pub(crate) fn kyc_updated_at(&self) -> Option<Timestamp> {
         self.kyc.order.map(|order| order.effective.max(EARLIEST))
     }
@@ -185,17 +185,14 @@ impl Client {
         (heard, change)
     }
 
-    /// Sets the identity check from inside the CRM, stamped so that it stands over all that was said before. `None` where it stood
-    /// so already: then nothing changed.
+    /// Sets the identity check from inside the CRM, stamped so that it stands over all that was said before: also where it stood so
+    /// already, for what is older may still arrive. `None` then, for nothing else stands there now.
     pub(crate) fn change_kyc(
         &mut self,
         status: KycStatus,
         notes: Option<&str>,
         now: Timestamp,
     ) -> Option<KycChange> {
-        if self.kyc.status == status && self.kyc.notes.as_deref() == notes {
-            return None;
-        }
         let effective = self.kyc_updated_at().map_or(now, |last| now.max(last.plus(STEP)));
         self.set_kyc(status, notes, OrderKey { effective, sequence: None, intake: 0 }, now)
     }

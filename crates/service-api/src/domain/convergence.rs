@@ -82,9 +82,9 @@ impl ClientEvent {
             (Some(_), ADDRESSES) => Some(SHARED.to_owned()),
             _ => Some(own_address(person, number % ADDRESSES, upper)),
         };
-        // What belongs to a person is told under one of its names alone: under which of two names that are never connected it
-        // belongs to whom would be a conflict, decided by arrival.
-        let owner = client_id.clone().unwrap_or_else(|| format!("p{person}n{}", number % ADDRESSES));
+        // What belongs to a person is told by clientId, under one address, or in both ways, though nobody may ever say that they name
+        // one person: then it is whose who has the clientId. Under two addresses that nobody connects arrival would decide.
+        let owner = format!("p{person}n{}", number % ADDRESSES);
         let event = match self.saying.clone() {
             Saying::Registration(first_name, phone, created_at) => {
                 Event::ClientRegistered(ClientRegistered {

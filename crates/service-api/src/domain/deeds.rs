@@ -7,6 +7,7 @@ use contract::resources::{Activity, ActivityType, Actor, ActorKind, ClientStatus
 use serde_json::{Map, Value, json};
 
 use super::client::KycChange;
+use super::moving::Moved;
 use super::transaction::Transaction;
 
 /// Who did something, when, and under which id it is told.
@@ -62,6 +63,26 @@ impl Deed {
                 ("transactionId", json!(accepted.transaction_id)),
                 ("accepted", json!(own.then_some(accepted.id))),
                 ("amount", json!(own.then_some(&accepted.amount))),
+            ],
+        )
+    }
+
+    /// Staff gave an account to another client: of the one told here it is `own` now, or was.
+    pub(crate) fn account_moved(self, moved: &Moved, own: bool, reason: Option<&str>) -> Activity {
+        let Moved { account_id, from, to, parts } = moved;
+        let description = match own {
+            true => format!("Account {account_id} is this client's now"),
+            false => format!("Account {account_id} is another client's now"),
+        };
+        self.tell(
+            ActivityType::AccountMoved,
+            description,
+            [
+                ("accountId", json!(account_id)),
+                ("subaccounts", json!(parts)),
+                ("from", json!(from)),
+                ("to", json!(to)),
+                ("reason", json!(reason)),
             ],
         )
     }

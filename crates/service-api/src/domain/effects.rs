@@ -4,7 +4,7 @@ use contract::clock::Timestamp;
 use contract::events::{AccountUpdated, ClientRegistered, Event, KycUpdated};
 use contract::ids::{AccountRef, ClientRef, EventId, TransactionRef};
 use contract::internal::{ApplyEvent, ApplyResult, ApplyVerdict};
-use contract::resources::TransactionKind;
+use contract::resources::{TransactionKind, TransactionState};
 
 use super::account::AccountKey;
 use super::book::Book;
@@ -49,8 +49,20 @@ pub(crate) enum Outcome {
     Applied,
     /// Newer events had said it all.
     Superseded,
+    /// Staff decided that other facts stand.
+    Rejected,
     /// It contradicts what is on record.
     Conflict(Conflict),
+}
+
+/// Why an event is superseded that staff decided against.
+pub(crate) const REJECTED: &str = "rejected_by_staff";
+
+impl Outcome {
+    /// What is final stays so, however often the event comes. What waits for staff, or was decided by them, is looked at anew.
+    pub(crate) const fn is_final(self) -> bool {
+        matches!(self, Self::Applied | Self::Superseded)
+    }
 }
 
 /// What an event did.
@@ -60,6 +72,18 @@ pub(crate) struct Effect {
     pub(crate) client: ClientRef,
     /// How it ended.
     pub(crate) outcome: Outcome,
+}
+
+impl Effect {
+    /// The same, where the event had come to `before` already. What it told of a transaction stands if the transaction does, though
+    /// it was told again since.
+    pub(crate) fn after(self, before: Option<Self>) -> Self {
+        let decided = before.is_some_and(|before| !before.outcome.is_final());
+        match self.outcome {
+            Outcome::Superseded if decided => Self { outcome: Outcome::Applied, ..self },
+            _ => self,
+        }
+    }
 }
 
 /// What changed, for the client's activities; the names are those of the fields that hold something else now.
@@ -191,13 +215,14 @@ impl Records {
 
     fn tell_transaction(&mut self, key: &TransactionKey, telling: Telling<'_>) -> (Outcome, Vec<Happening>) {
         let told = self.ledger.tell(key, telling, &self.book);
-        let happening =
-            Happening::Transaction { kind: key.kind, new: told.new, in_conflict: told.in_conflict };
+        let in_conflict = told.state == TransactionState::Conflict;
+        let happening = Happening::Transaction { kind: key.kind, new: told.new, in_conflict };
         let changed = told.new || !told.heard.changed.is_empty();
-        let outcome = match told.in_conflict {
-            true => Outcome::Conflict(Conflict::Transaction),
-            false if told.new => Outcome::Applied,
-            false => outcome(&told.heard),
+        let outcome = match told.state {
+            TransactionState::Conflict => Outcome::Conflict(Conflict::Transaction),
+            TransactionState::Rejected => Outcome::Rejected,
+            TransactionState::Completed if told.new => Outcome::Applied,
+            TransactionState::Completed => outcome(&told.heard),
         };
         (outcome, changed.then_some(happening).into_iter().collect())
     }
@@ -219,6 +244,7 @@ fn outcome(heard: &Heard) -> Outcome {
 pub(crate) fn verdict(event_id: EventId, effect: Effect, before: bool) -> ApplyVerdict {
     let (result, reason) = match effect.outcome {
         Outcome::Superseded => (ApplyResult::Superseded, None),
+        Outcome::Rejected => (ApplyResult::Superseded, Some(REJECTED.to_owned())),
         Outcome::Conflict(conflict) => (ApplyResult::Conflict, Some(conflict.as_str().to_owned())),
         Outcome::Applied if before => (ApplyResult::AlreadyApplied, None),
         Outcome::Applied => (ApplyResult::Applied, None),

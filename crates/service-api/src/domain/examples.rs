@@ -76,7 +76,7 @@ impl Shelf {
         let mut records = Records { book, ledger };
         let effects = batch.iter().map(|told| self.hear(&mut records, told)).collect();
         let Changes { clients, addresses, merged } = records.book.into_changes();
-        let LedgerChanges { accounts, gone, transactions } = records.ledger.into_changes();
+        let LedgerChanges { accounts, gone, transactions, .. } = records.ledger.into_changes();
         self.clients.extend(clients.into_iter().map(|client| (client.id, client)));
         self.addresses.extend(addresses);
         self.accounts.retain(|id, _| !gone.contains(id));

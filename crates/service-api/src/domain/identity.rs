@@ -2,13 +2,14 @@
 //! [`super::book`]'s.
 
 use contract::email::EmailKey;
-use contract::events::{AccountUpdated, Event, Transaction};
+use contract::events::{AccountUpdated, Event, MAX_ID_CHARS, Transaction};
 
 /// The longest clientId and look-up key, in bytes: what every index can hold (PostgreSQL's ends at 2,704, source and all).
 const LONGEST_NAME: usize = 2_000;
 
-/// The longest part of an account's or transaction's key, in bytes: a key has two of them and its source.
-const LONGEST_KEY: usize = 1_000;
+/// The longest part of an account's or transaction's key, in bytes: as long as any id of a webhook can be, four bytes to a character.
+/// A key has two of them and its source, which every index can hold.
+const LONGEST_KEY: usize = 4 * MAX_ID_CHARS;
 
 /// Whom an event is about: a client of one source, by clientId, by address, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +101,10 @@ pub(crate) fn address(email: &str) -> Option<EmailKey> {
 
 /// What of an event becomes part of a key.
 fn keys(event: &Event) -> impl Iterator<Item = &str> {
-    let parts: [&Option<String>; 3] = match event {
-        Event::DepositCompleted(said) | Event::WithdrawalCompleted(said) => {
-            [&said.transaction_id, &None, &None]
-        }
-        Event::AccountUpdated(said) => [&said.account_id, &said.server, &said.parent_account_id],
-        Event::ClientRegistered(_) | Event::KycUpdated(_) => [&None, &None, &None],
+    let parts: [&Option<String>; 2] = match event {
+        Event::DepositCompleted(said) | Event::WithdrawalCompleted(said) => [&said.transaction_id, &None],
+        Event::AccountUpdated(said) => [&said.account_id, &said.server],
+        Event::ClientRegistered(_) | Event::KycUpdated(_) => [&None, &None],
     };
     parts.into_iter().filter_map(Option::as_deref)
 }

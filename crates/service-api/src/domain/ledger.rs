@@ -1,11 +1,14 @@
 //! The accounts and transactions that a batch of events may touch. A ledger is handed those that are there, under locks, applies
 //! what events say, and remembers what changed. Whose they are is [`super::book`]'s to decide.
+//!
+//! Under one key there may be any number of transactions, where a platform uses it for all. So a ledger needs of each key only those
+//! with the amounts that are told, and the last one: where that stands in conflict, they all do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
 use contract::events::AccountUpdated;
-use contract::ids::{AccountRef, ClientRef};
+use contract::ids::{AccountRef, ClientRef, TransactionRef};
 
 use super::account::{Account, AccountKey};
 use super::book::{Book, Merged};
@@ -19,7 +22,10 @@ pub(crate) struct Ledger {
     accounts: BTreeMap<AccountKey, Account>,
     transactions: BTreeMap<TransactionKey, BTreeMap<i32, Transaction>>,
     changed_accounts: BTreeSet<AccountKey>,
-    changed_transactions: BTreeSet<TransactionKey>,
+    /// Transactions as they were loaded.
+    loaded: BTreeMap<TransactionRef, Transaction>,
+    /// Keys under which a conflict began.
+    in_conflict: BTreeSet<TransactionKey>,
     /// Accounts that were folded into another.
     gone: BTreeSet<AccountRef>,
 }
@@ -29,6 +35,8 @@ pub(crate) struct Ledger {
 pub(crate) struct LedgerChanges {
     pub(crate) accounts: Vec<Account>,
     pub(crate) gone: Vec<AccountRef>,
+    /// Keys whose transactions all stand in conflict from now on, also those that are not in the ledger.
+    pub(crate) in_conflict: Vec<TransactionKey>,
     pub(crate) transactions: Vec<Transaction>,
 }
 
@@ -47,6 +55,7 @@ impl Ledger {
             ledger.accounts.insert(account.key(), account);
         }
         for one in transactions {
+            ledger.loaded.insert(one.id, one.clone());
             ledger.transactions.entry(one.key.clone()).or_default().insert(one.variant, one);
         }
         ledger
@@ -68,10 +77,12 @@ impl Ledger {
         let new = !self.accounts.contains_key(key);
         let account =
             self.accounts.entry(key.clone()).or_insert_with(|| Account::new(new_id, client, key, now));
-        if !book.may_be_one(account.client, client) {
-            return Err(AnothersAccount);
+        let owner = book.owner(account.client, client).ok_or(AnothersAccount)?;
+        let mut heard = account.hear(said, order, now);
+        if owner != account.client {
+            account.move_to(owner, now);
+            heard.changes("clientId");
         }
-        let heard = account.hear(said, order, now);
         if new || !heard.is_overtaken() {
             self.changed_accounts.insert(key.clone());
         }
@@ -81,9 +92,9 @@ impl Ledger {
     /// Applies what an event tells of a transaction.
     pub(crate) fn tell(&mut self, key: &TransactionKey, telling: Telling<'_>, book: &Book) -> Told {
         let variants = self.transactions.entry(key.clone()).or_default();
-        let told = transaction::tell(variants, key, telling, |one, other| book.may_be_one(one, other));
-        if told.new || !told.heard.is_overtaken() {
-            self.changed_transactions.insert(key.clone());
+        let told = transaction::tell(variants, key, telling, |holder, teller| book.owner(holder, teller));
+        if told.opens_conflict {
+            self.in_conflict.insert(key.clone());
         }
         told
     }
@@ -107,19 +118,16 @@ impl Ledger {
             }
             self.changed_accounts.insert(key);
         }
-        for (key, variants) in &mut self.transactions {
-            for transaction in variants.values_mut().filter(|one| one.client == from) {
-                transaction.client = into;
-                self.changed_transactions.insert(key.clone());
-            }
-        }
+        let transactions = self.transactions.values_mut().flat_map(BTreeMap::values_mut);
+        transactions.filter(|one| one.client == from).for_each(|one| one.client = into);
     }
 
     /// What is to be written.
     pub(crate) fn into_changes(mut self) -> LedgerChanges {
         let accounts = self.changed_accounts.iter().filter_map(|key| self.accounts.remove(key)).collect();
-        let variants = self.changed_transactions.iter().filter_map(|key| self.transactions.remove(key));
-        let transactions = variants.flat_map(BTreeMap::into_values).collect();
-        LedgerChanges { accounts, gone: self.gone.into_iter().collect(), transactions }
+        let told = self.transactions.into_values().flat_map(BTreeMap::into_values);
+        let transactions = told.filter(|one| self.loaded.get(&one.id) != Some(one)).collect();
+        let (gone, in_conflict) = (self.gone.into_iter().collect(), self.in_conflict.into_iter().collect());
+        LedgerChanges { accounts, gone, in_conflict, transactions }
     }
 }

@@ -20,6 +20,15 @@ pub(crate) enum Refusal {
     /// Nothing contradicts the transaction, or it was decided before.
     #[error("the transaction is in no conflict")]
     NotInConflict,
+    /// The client has no account of this name.
+    #[error("the client has no such account")]
+    NoAccount,
+    /// The client has accounts of this name on several servers.
+    #[error("the client has this account on several servers")]
+    SeveralServers,
+    /// Clients of one source can't have accounts of another.
+    #[error("the new owner is a client of another source")]
+    OtherSource,
     /// The key came before with another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use contract::events::FundType;
 use contract::money::{Amount, Currency, Sum};
-use contract::resources::{Total, TransactionKind, TransactionRecord, TransactionState};
+use contract::resources::{Total, TransactionKind, TransactionRecord};
 
 use super::account::{Account, AccountField};
 use super::account_view::meant;
@@ -21,13 +21,13 @@ pub(crate) struct Currencies<'a> {
 }
 
 impl Currencies<'_> {
-    /// The transaction's currency, and whether it is only assumed: the account's, where the platform did not say it, else the default.
-    fn of(&self, transaction: &Transaction) -> (Currency, bool) {
-        let said = transaction.value(TransactionField::Currency).and_then(|code| code.parse().ok());
-        if let Some(said) = said {
+    /// A transaction's currency, and whether it is only assumed: that of the account it names, where the platform did not say it, else
+    /// the default.
+    fn of(&self, said: Option<&str>, account_id: Option<&str>) -> (Currency, bool) {
+        if let Some(said) = said.and_then(|code| code.parse().ok()) {
             return (said, false);
         }
-        let account = meant(self.accounts, transaction.value(TransactionField::AccountId));
+        let account = meant(self.accounts, account_id);
         let accounts = account.and_then(|account| account.value(AccountField::Currency)?.parse().ok());
         (accounts.unwrap_or_else(|| self.default.clone()), true)
     }
@@ -36,7 +36,9 @@ impl Currencies<'_> {
 /// One transaction. What can't be read back, though we wrote it, is absent rather than wrong.
 pub(crate) fn record(transaction: &Transaction, currencies: &Currencies<'_>) -> TransactionRecord {
     let text = |field| transaction.value(field).map(str::to_owned);
-    let (currency, currency_assumed) = currencies.of(transaction);
+    let [said, account_id] =
+        [TransactionField::Currency, TransactionField::AccountId].map(|field| transaction.value(field));
+    let (currency, currency_assumed) = currencies.of(said, account_id);
     let completed = transaction.value(TransactionField::CompletedAt).and_then(|at| at.parse().ok());
     TransactionRecord {
         id: transaction.id,
@@ -60,23 +62,34 @@ pub(crate) fn record(transaction: &Transaction, currencies: &Currencies<'_>) -> 
     }
 }
 
-/// What these transactions come to, by currency and kind of money. Only those that count are counted.
-pub(crate) fn totals(transactions: &[Transaction], currencies: &Currencies<'_>) -> Vec<Total> {
+/// What those of a client's transactions come to that count and have this in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) kind: TransactionKind,
+    pub(crate) fund_type: Option<FundType>,
+    /// The currency, where the platform said it.
+    pub(crate) currency: Option<String>,
+    /// The account that they name.
+    pub(crate) account_id: Option<String>,
+    pub(crate) amount: Sum,
+}
+
+/// What all parts come to, by currency and kind of money.
+pub(crate) fn totals(parts: &[Part], currencies: &Currencies<'_>) -> Vec<Total> {
     let mut sums: BTreeMap<(String, Option<&str>), Total> = BTreeMap::new();
-    for transaction in transactions.iter().filter(|one| one.state == TransactionState::Completed) {
-        let (currency, _) = currencies.of(transaction);
-        let fund_type = fund_type(transaction);
+    for Part { kind, fund_type, currency, account_id, amount } in parts {
+        let (currency, _) = currencies.of(currency.as_deref(), account_id.as_deref());
         let key = (currency.as_str().to_owned(), fund_type.map(FundType::as_str));
         let total = sums.entry(key).or_insert_with(|| Total {
             currency,
-            fund_type,
+            fund_type: *fund_type,
             deposits: Sum::zero(),
             withdrawals: Sum::zero(),
             net: Sum::zero(),
         });
-        match transaction.key.kind {
-            TransactionKind::Deposit => total.deposits.add(&transaction.amount),
-            TransactionKind::Withdrawal => total.withdrawals.add(&transaction.amount),
+        match kind {
+            TransactionKind::Deposit => total.deposits.join(amount),
+            TransactionKind::Withdrawal => total.withdrawals.join(amount),
         }
         total.net = total.deposits.less(&total.withdrawals);
     }

@@ -8,7 +8,7 @@ use contract::clock::Timestamp;
 use contract::ids::{EntryId, RequestId};
 use contract::internal::ApplyEvent;
 
-use super::effects::{Effect, Outcome as Ended};
+use super::effects::{Effect, Outcome as Ended, REJECTED};
 
 /// The longest source that gets into an entry, in characters.
 const LONGEST_SOURCE: usize = 100;
@@ -26,6 +26,7 @@ pub(crate) fn applied(
     let (result, reason) = match effect.outcome {
         Ended::Applied => ("applied", None),
         Ended::Superseded => ("superseded", None),
+        Ended::Rejected => ("superseded", Some(REJECTED.to_owned())),
         Ended::Conflict(conflict) => ("conflict", Some(conflict.as_str().to_owned())),
     };
     let details = [

@@ -105,51 +105,43 @@ pub(crate) struct Told {
     pub(crate) heard: Heard,
     /// A transaction, or a variant of one, that was not there before.
     pub(crate) new: bool,
-    /// What it told stands in conflict.
-    pub(crate) in_conflict: bool,
+    /// How what it told stands now.
+    pub(crate) state: TransactionState,
+    /// It contradicts what stood: from now on all of the key is in conflict.
+    pub(crate) opens_conflict: bool,
 }
 
-/// Takes an event to heart, among the variants under its key. Whoever compares clients decides when two of them can't be one person.
+/// Takes an event to heart, among the variants under its key. `owner` decides whose a transaction is that one client has and another
+/// tells of; nobody's, where they can't be one person. Of a key's variants those with this amount have to be here, and the last.
 pub(crate) fn tell(
     variants: &mut BTreeMap<i32, Transaction>,
     key: &TransactionKey,
     telling: Telling<'_>,
-    same_person: impl Fn(ClientRef, ClientRef) -> bool,
+    owner: impl Fn(ClientRef, ClientRef) -> Option<ClientRef>,
 ) -> Told {
-    let fitting = variants
-        .values_mut()
-        .find(|known| known.agrees_with(telling.said) && same_person(known.client, telling.client));
-    if let Some(known) = fitting {
-        let heard = known.hear(telling.said, telling.order, telling.now);
-        return Told { heard, new: false, in_conflict: known.state == TransactionState::Conflict };
+    let agreeing = variants.values_mut().filter(|known| known.agrees_with(telling.said));
+    let mut fitting = agreeing.filter_map(|known| Some((owner(known.client, telling.client)?, known)));
+    if let Some((owner, known)) = fitting.next() {
+        let mut heard = known.hear(telling.said, telling.order, telling.now);
+        if owner != known.client {
+            known.client = owner;
+            known.touch(telling.now);
+            heard.changes("clientId");
+        }
+        return Told { heard, new: false, state: known.state, opens_conflict: false };
     }
-    let variant = variants.last_key_value().map_or(0, |(last, _)| last.saturating_add(1));
-    let contradicts = !variants.is_empty();
+    let last = variants.last_key_value();
+    let (variant, contradicts) = (last.map_or(0, |(last, _)| last.saturating_add(1)), last.is_some());
+    let opens_conflict = last.is_some_and(|(_, last)| last.state != TransactionState::Conflict);
     let mut new = Transaction::new(key, variant, telling);
     let heard = new.hear(telling.said, telling.order, telling.now);
     if contradicts {
         new.state = TransactionState::Conflict;
         variants.values_mut().for_each(|known| known.set_state(TransactionState::Conflict, telling.now));
     }
+    let state = new.state;
     variants.insert(variant, new);
-    Told { heard, new: true, in_conflict: contradicts }
-}
-
-/// Staff decide a conflict: `accepted` stands, all others under its key are rejected. `None` if it is in no conflict.
-pub(crate) fn decide(
-    variants: &mut BTreeMap<i32, Transaction>,
-    accepted: TransactionRef,
-    now: Timestamp,
-) -> Option<Transaction> {
-    let in_conflict = |known: &Transaction| known.id == accepted && known.state == TransactionState::Conflict;
-    if !variants.values().any(in_conflict) {
-        return None;
-    }
-    for known in variants.values_mut() {
-        let accepts = known.id == accepted;
-        known.set_state(if accepts { TransactionState::Completed } else { TransactionState::Rejected }, now);
-    }
-    variants.values().find(|known| known.id == accepted).cloned()
+    Told { heard, new: true, state, opens_conflict }
 }
 
 impl Transaction {
@@ -170,6 +162,15 @@ impl Transaction {
             updated_at: now,
             version: 0,
         }
+    }
+
+    /// Staff decide a conflict: this one stands, and all others under its key are to be rejected. False if it is in no conflict.
+    pub(crate) fn accept(&mut self, now: Timestamp) -> bool {
+        let in_conflict = self.state == TransactionState::Conflict;
+        if in_conflict {
+            self.set_state(TransactionState::Completed, now);
+        }
+        in_conflict
     }
 
     /// Where it stands in its client's list.
@@ -265,8 +266,12 @@ mod tests {
             let order = (second * 1_000_000, None, second).into();
             let new_id = TransactionRef::new(now, random);
             let telling = Telling { said: &said, client: client(by), event_id, order, now, new_id };
-            tell(&mut self.variants, &key, telling, |one, other| {
-                one == other || one >= client(10) || other >= client(10)
+            tell(&mut self.variants, &key, telling, |holder, teller| {
+                match [holder, teller].map(|who| who < client(10)) {
+                    [true, true] if holder != teller => None,
+                    [false, true] => Some(teller),
+                    _ => Some(holder),
+                }
             })
         }
 
@@ -275,8 +280,12 @@ mod tests {
         }
 
         fn decide(&mut self, variant: i32) -> Option<Transaction> {
-            let id = self.variants[&variant].id;
-            decide(&mut self.variants, id, Timestamp::from_micros(1_000))
+            let now = Timestamp::from_micros(1_000);
+            let accepted = self.variants.get_mut(&variant)?;
+            let accepted = accepted.accept(now).then(|| accepted.clone())?;
+            let others = self.variants.values_mut().filter(|one| one.id != accepted.id);
+            others.for_each(|one| one.set_state(Rejected, now));
+            Some(accepted)
         }
     }
 
@@ -288,13 +297,13 @@ mod tests {
     fn the_same_amount_in_the_same_currency_is_the_same_transaction() {
         let mut key = Key::default();
         let first = key.tell(5, 1, &of("5"));
-        assert_eq!((first.new, first.in_conflict), (true, false));
+        assert_eq!((first.new, first.state), (true, Completed));
         let more = key.tell(
             3,
             1,
             &json!({"transactionId": "7", "amount": "5.00", "currency": "EUR", "method": "card"}),
         );
-        assert_eq!((more.new, more.in_conflict, more.heard.changed.len()), (false, false, 3));
+        assert_eq!((more.new, more.state, more.heard.changed.len()), (false, Completed, 3));
         assert_eq!(key.states(), [("5".to_owned(), Completed)]);
         let one = &key.variants[&0];
         assert_eq!(
@@ -322,17 +331,27 @@ mod tests {
             let mut key = Key::default();
             key.tell(1, 1, &eur);
             let told = key.tell(2, by, &said);
-            assert_eq!((told.new, told.in_conflict), (true, true), "{by} {said}");
+            assert_eq!((told.new, told.state), (true, Conflict), "{by} {said}");
             assert!(key.variants.values().all(|one| one.state == Conflict));
             for (again, by, said) in [(3, 1, &eur), (4, by, &said)] {
                 let told = key.tell(again, by, said);
-                assert_eq!((told.new, told.in_conflict), (false, true), "said again, it is so still");
+                assert_eq!((told.new, told.state), (false, Conflict), "said again, it is so still");
             }
             assert_eq!(key.variants.len(), 2);
         }
         let mut key = Key::default();
         key.tell(1, 1, &eur);
         assert!(!key.tell(2, 10, &eur).new, "who is known by an address alone may be the same person");
+    }
+
+    #[test]
+    fn whoever_has_a_client_id_owns_what_an_address_alone_told_of() {
+        for order in [[10, 1], [1, 10]] {
+            let mut key = Key::default();
+            let told = order.map(|by| key.tell(by.into(), by, &of("5")));
+            assert_eq!((told[1].state, key.variants[&0].client), (Completed, client(1)), "{order:?}");
+            assert!(!told[1].new && key.tell(1, 1, &of("5")).heard.changed.is_empty(), "once");
+        }
     }
 
     #[test]
@@ -347,14 +366,14 @@ mod tests {
         assert_eq!(key.decide(1), None, "it was decided");
         assert_eq!(key.decide(0), None);
 
-        for said in ["6", "5"] {
+        for (said, state) in [("6", Completed), ("5", Rejected)] {
             let told = key.tell(3, 1, &of(said));
-            assert_eq!((told.new, told.in_conflict), (false, false), "decided is decided: {said}");
+            assert_eq!((told.new, told.state), (false, state), "decided is decided: {said}");
         }
         assert_eq!(key.states(), [("5".to_owned(), Rejected), ("6".to_owned(), Completed)]);
 
         let told = key.tell(4, 1, &of("7"));
-        assert_eq!((told.new, told.in_conflict), (true, true));
+        assert_eq!((told.new, told.state), (true, Conflict));
         assert!(key.variants.values().all(|one| one.state == Conflict), "all are to be looked at again");
         assert!(key.decide(0).is_some());
     }

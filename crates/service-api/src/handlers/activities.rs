@@ -1,6 +1,6 @@
 //! What happened to clients.
 
-use actix_web::web::{Data, Json, Query};
+use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::internal::{RecordImpersonations, RecordedImpersonations, SSO_ISSUER};
 use contract::resources::ActivityPage;
@@ -10,7 +10,7 @@ use http_kit::problem::Failure;
 use super::lists::Asked;
 use super::{internal, whom};
 use crate::db::{activities, changes};
-use crate::domain::listing::OF_ACTIVITIES;
+use crate::domain::listing::{OF_ACTIVITIES, OF_ACTIVITIES_FROZEN};
 use crate::domain::place::Page;
 use crate::error::Error;
 use crate::state::State;
@@ -20,17 +20,18 @@ pub(crate) async fn list_activities<S>(
     caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
-    parameters: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
-    let record = whom::named(&caller, &request, &state).await?;
-    let of = Some(record.id.to_string());
-    let asked = Asked::read(&state, "activity", of, &parameters, OF_ACTIVITIES)?;
-    let (listing, after, client) = (asked.listing.clone(), asked.after.clone(), record.id);
-    let limit = listing.limit;
-    let rows = state.database.read(move |conn| {
-        activities::newest(conn, client, listing.activity_type, after.as_ref(), listing.rows())
+    let filters = if whom::by_staff(&caller) { OF_ACTIVITIES } else { OF_ACTIVITIES_FROZEN };
+    let (shared, query) = (state.clone(), request.query_string().to_owned());
+    let read = whom::reading(&caller, &request, &state, move |conn, record| {
+        let asked = Asked::read(&shared, "activity", Some(record.id), &query, filters)?;
+        let Asked { listing, after, .. } = &asked;
+        let rows =
+            activities::newest(conn, record.id, listing.activity_type, after.as_ref(), listing.rows())?;
+        let page = Page::of(rows, listing.limit, activities::place);
+        Ok((asked, page))
     });
-    let page = Page::of(rows.await.map_err(Error::Database)?, limit, activities::place);
+    let (asked, page) = read.await?;
     let next_cursor = asked.cursor(&state, page.next.as_ref());
     let answer = ActivityPage { activities: page.items, next_cursor };
     Ok(asked.answer(&request, &answer, answer.next_cursor.as_deref()))

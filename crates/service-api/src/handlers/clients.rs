@@ -1,11 +1,14 @@
 //! The client record: by name, in pages, and many at once.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH};
-use actix_web::web::{Bytes, Data, Json, Query};
+use actix_web::web::{Bytes, Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
-use contract::audit::Text;
-use contract::internal::{FindClients, FoundClients, SSO_ISSUER};
-use contract::resources::{ClientPage, FoundByEmail, LookedUp};
+use contract::audit::{Text, Value};
+use contract::ids::ClientRef;
+use contract::internal::{ClientName, FindClients, FoundClients, SSO_ISSUER};
+use contract::resources::{ChangedClient, ClientPage, FoundByEmail, LookedUp};
 use futures_util::{StreamExt as _, stream};
 use http_kit::caller::{Caller, Internal, KycEditor, Service, Staff};
 use http_kit::problem::Failure;
@@ -13,7 +16,7 @@ use http_kit::problem::Failure;
 use super::lists::Asked;
 use super::{changes, internal, whom};
 use crate::db::{changes as rows, find, search};
-use crate::domain::bodies;
+use crate::domain::bodies::{self, Body};
 use crate::domain::identity;
 use crate::domain::listing::OF_CLIENTS;
 use crate::domain::lookup;
@@ -40,9 +43,8 @@ pub(crate) async fn list_clients<S>(
     caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
-    parameters: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
-    let asked = Asked::read(&state, "clients", None, &parameters, OF_CLIENTS)?;
+    let asked = Asked::read(&state, "clients", None, request.query_string(), OF_CLIENTS)?;
     if let Some(query) = &asked.listing.query {
         caller.audit().add_detail("query", Text::personal(query));
     }
@@ -62,11 +64,12 @@ pub(crate) async fn lookup_clients(
     state: Data<State>,
     body: Bytes,
 ) -> Result<HttpResponse, Failure> {
-    let emails = bodies::emails(&body).map_err(Error::Body)?;
+    let Body { said: emails, ignored, .. } = bodies::emails(&body).map_err(Error::Body)?;
     caller.audit().add_detail("asked", i64::try_from(emails.len()).unwrap_or(i64::MAX));
     let looked: Vec<Result<Looked, Error>> =
         stream::iter(emails).map(|email| look_up(&caller, &state, email)).buffered(AT_ONCE).collect().await;
-    let mut answer = LookedUp { found: Vec::new(), not_found: Vec::new(), pending: Vec::new() };
+    let mut answer =
+        LookedUp { found: Vec::new(), not_found: Vec::new(), pending: Vec::new(), ignored_fields: ignored };
     for looked in looked {
         match looked? {
             Looked::Found(found) => answer.found.push(*found),
@@ -75,6 +78,10 @@ pub(crate) async fn lookup_clients(
         }
     }
     caller.audit().add_detail("found", i64::try_from(answer.found.len()).unwrap_or(i64::MAX));
+    // Whose records were given away; no more of them than addresses may be asked for at once.
+    let clients: BTreeSet<ClientRef> = answer.found.iter().map(|found| found.client.id).collect();
+    let clients = clients.iter().map(|id| Text::open(id.to_string()).into()).collect();
+    caller.audit().add_detail("clients", Value::List(clients));
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }
 
@@ -91,7 +98,7 @@ async fn look_up(caller: &Caller<Service>, state: &State, email: String) -> Resu
     let mut found = whom::find(state, &key).await?;
     let mut pending = false;
     if found.is_none() {
-        pending = whom::is_pending(caller, state, &key, 0).await?;
+        pending = whom::is_pending(caller, state, ClientName::EmailKey(key.clone()), 0).await?;
         // What is no longer pending was applied since the first look.
         found = whom::find(state, &key).await?;
     }
@@ -102,7 +109,7 @@ async fn look_up(caller: &Caller<Service>, state: &State, email: String) -> Resu
     })
 }
 
-/// `POST /internal/clients/find`: who has this id, for sso-issuer.
+/// `POST /internal/clients/find`: who has this id, for sso-issuer; waited for if an acknowledged event is still to be applied.
 pub(crate) async fn find_clients(
     caller: Caller<Internal>,
     state: Data<State>,
@@ -110,8 +117,19 @@ pub(crate) async fn find_clients(
 ) -> Result<Json<FoundClients>, Failure> {
     internal::only(&caller, SSO_ISSUER)?;
     let FindClients { id } = body.into_inner();
-    let found = state.database.read(move |conn| find::by_id(conn, &id)).await.map_err(Error::Database)?;
-    Ok(Json(FoundClients { matches: found.into_iter().map(lookup::found).collect() }))
+    let look = async || {
+        let id = id.clone();
+        state.database.read(move |conn| find::by_id(conn, &id)).await.map_err(Error::Database)
+    };
+    let mut found = look().await?;
+    let mut pending = false;
+    if found.is_empty() {
+        pending = whom::id_is_pending(&caller, &state, &id).await?;
+        // What is no longer pending was applied since the first look.
+        found = look().await?;
+    }
+    pending &= found.is_empty();
+    Ok(Json(FoundClients { matches: found.into_iter().map(lookup::found).collect(), pending }))
 }
 
 /// `PATCH /api/clients/{id}/status`: how the client stands from now on.
@@ -122,10 +140,14 @@ pub(crate) async fn change_client_status(
     body: Bytes,
 ) -> Result<HttpResponse, Failure> {
     let record = whom::named(&caller, &request, &state).await?;
-    let asked = bodies::status_change(&body).map_err(Error::Body)?.said;
+    let Body { said, ignored, .. } = bodies::status_change(&body).map_err(Error::Body)?;
+    if let Some(reason) = &said.reason {
+        caller.audit().add_detail("reason", Text::personal(reason));
+    }
     let condition = IfMatch::read(request.headers().get_all(IF_MATCH).map(|line| line.as_bytes()));
     let change = changes::of(&caller, &state, record.id);
-    let work = move |conn: &mut db::Conn| rows::set_status(conn, &change, &asked, condition.as_ref());
-    let record = changes::made(&caller, &state, state.database.write(work).await)?;
-    Ok(HttpResponse::Ok().insert_header((ETAG, tag(&record))).json(record))
+    let work = move |conn: &mut db::Conn| rows::set_status(conn, &change, &said, condition.as_ref());
+    let client = changes::made(&caller, &state, state.database.write(work).await)?;
+    let tag = tag(&client);
+    Ok(HttpResponse::Ok().insert_header((ETAG, tag)).json(ChangedClient { client, ignored_fields: ignored }))
 }

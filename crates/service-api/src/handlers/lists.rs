@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, LINK};
 use actix_web::{HttpRequest, HttpResponse};
+use contract::ids::ClientRef;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
@@ -19,18 +20,18 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Reads what is asked of the list `name`; of one client's, where `of` says whose. A cursor goes on with this very list and these
-    /// filters alone.
+    /// Reads what a raw query string asks of the list `name`; of one client's, where `of` says whose. A cursor goes on with this very
+    /// list and these filters alone.
     pub(crate) fn read(
         state: &State,
         name: &'static str,
-        of: Option<String>,
-        parameters: &[(String, String)],
+        of: Option<ClientRef>,
+        query: &str,
         filters: Filters,
     ) -> Result<Self, Error> {
-        let listing = Listing::read(parameters, filters).map_err(Error::Parameters)?;
+        let listing = Listing::read(query, filters).map_err(Error::Parameters)?;
         let mut question = vec![("list", name.to_owned())];
-        question.extend(of.map(|of| ("of", of)));
+        question.extend(of.map(|of| ("of", of.to_string())));
         question.extend(listing.parts());
         let after = match &listing.cursor {
             None => None,

@@ -1,7 +1,7 @@
 //! Remarks on clients.
 
 use actix_web::http::header::{ContentType, HeaderName};
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::resources::{ActorKind, NotePage};
 use db::DbError;
@@ -9,6 +9,7 @@ use http_kit::caller::Caller;
 use http_kit::problem::Failure;
 
 use super::lists::Asked;
+use super::whom::Whom;
 use super::{changes, whom};
 use crate::db::changes::{self as rows, Change, Changed, Noted};
 use crate::db::notes;
@@ -30,13 +31,15 @@ pub(crate) async fn add_note<S>(
     body: Bytes,
 ) -> Result<HttpResponse, Failure> {
     let record = whom::named(&caller, &request, &state).await?;
+    // What the caller said: which record that means may change between a call and its retry.
+    let asked = Whom::of(&caller, &request)?;
     let lines = request.headers().get_all(IDEMPOTENCY_KEY).map(|line| line.as_bytes());
     let key = idempotency::key(lines).map_err(|error| Error::Parameters(vec![error]))?;
     let body = bodies::comment(&body).map_err(Error::Body)?;
     let change = changes::of(&caller, &state, record.id);
     let keyed = key.map(|key| {
         let whose = format!("{}:{}", kind(&change), change.actor.id.as_deref().unwrap_or_default());
-        Keyed::new(whose, key, &["note.add", &record.id.to_string()], &body.canonical)
+        Keyed::new(whose, key, &["note.add", asked.as_str()], &body.canonical)
     });
     match changes::made(&caller, &state, write(&state, change, body, keyed).await)? {
         Noted::New(note) => Ok(HttpResponse::Created().json(note)),
@@ -70,17 +73,17 @@ pub(crate) async fn list_notes<S>(
     caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
-    parameters: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
-    let record = whom::named(&caller, &request, &state).await?;
-    let asked = Asked::read(&state, "notes", Some(record.id.to_string()), &parameters, OF_ALL)?;
-    let (limit, rows, after) = (asked.listing.limit, asked.listing.rows(), asked.after.clone());
-    let (client, client_id) = (record.id, record.client_id);
-    let rows = state
-        .database
-        .read(move |conn| notes::newest(conn, client, client_id.as_deref(), after.as_ref(), rows))
-        .await;
-    let page = Page::of(rows.map_err(Error::Database)?, limit, notes::place);
+    let (shared, query) = (state.clone(), request.query_string().to_owned());
+    let read = whom::reading(&caller, &request, &state, move |conn, record| {
+        let asked = Asked::read(&shared, "notes", Some(record.id), &query, OF_ALL)?;
+        let Asked { listing, after, .. } = &asked;
+        let rows =
+            notes::newest(conn, record.id, record.client_id.as_deref(), after.as_ref(), listing.rows())?;
+        let page = Page::of(rows, listing.limit, notes::place);
+        Ok((asked, page))
+    });
+    let (asked, page) = read.await?;
     let next_cursor = asked.cursor(&state, page.next.as_ref());
     let answer = NotePage { notes: page.items, next_cursor };
     Ok(asked.answer(&request, &answer, answer.next_cursor.as_deref()))

@@ -1,6 +1,6 @@
 //! Deposits and withdrawals.
 
-use actix_web::web::{Data, Query};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use contract::ids::TransactionRef;
 use contract::resources::TransactionPage;
@@ -29,25 +29,24 @@ pub(crate) async fn list_transactions<S>(
     caller: Caller<S>,
     request: HttpRequest,
     state: Data<State>,
-    parameters: Query<Vec<(String, String)>>,
 ) -> Result<HttpResponse, Failure> {
-    let client = whom::named(&caller, &request, &state).await?.id;
-    let asked = Asked::read(&state, "transactions", Some(client.to_string()), &parameters, OF_ALL)?;
-    let (limit, most, after) = (asked.listing.limit, asked.listing.rows(), asked.after.clone());
+    let (shared, query) = (state.clone(), request.query_string().to_owned());
     // One snapshot, so that page and totals tell of the same transactions.
-    let read = state.database.read(move |conn| {
-        let page = transactions::newest(conn, client, after.as_ref(), most)?;
-        let completed = transactions::completed(conn, client)?;
-        Ok((page, completed, accounts::of_client(conn, client)?))
+    let read = whom::reading(&caller, &request, &state, move |conn, record| {
+        let client = record.id;
+        let asked = Asked::read(&shared, "transactions", Some(client), &query, OF_ALL)?;
+        let Asked { listing, after, .. } = &asked;
+        let rows = transactions::newest(conn, client, after.as_ref(), listing.rows())?;
+        let page = Page::of(rows, listing.limit, Transaction::place);
+        Ok((asked, page, transactions::parts(conn, client)?, accounts::of_client(conn, client)?))
     });
-    let (page, completed, accounts) = read.await.map_err(Error::Database)?;
+    let (asked, page, parts, accounts) = read.await?;
     let accounts = resolved(accounts);
     let currencies = Currencies { accounts: &accounts, default: &state.default_currency };
-    let page = Page::of(page, limit, Transaction::place);
     let next_cursor = asked.cursor(&state, page.next.as_ref());
     let answer = TransactionPage {
         transactions: page.items.iter().map(|one| record(one, &currencies)).collect(),
-        totals: totals(&completed, &currencies),
+        totals: totals(&parts, &currencies),
         next_cursor,
     };
     Ok(asked.answer(&request, &answer, answer.next_cursor.as_deref()))

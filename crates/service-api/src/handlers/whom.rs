@@ -6,8 +6,11 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use contract::audit::Text;
 use contract::email::EmailKey;
-use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient};
+use contract::events::MAX_ID_CHARS;
+use contract::ids::ClientRef;
+use contract::internal::{AWAIT_CLIENT, AwaitClient, AwaitedClient, ClientName};
 use contract::resources::{Actor, ActorKind, ClientRecord};
+use db::{Conn, DbResult};
 use http_kit::caller::{Caller, Identity};
 use percent_encoding::percent_decode_str;
 
@@ -27,63 +30,180 @@ const LONGEST_TRIED: usize = 320;
 /// How long the asking may take, waiting and all.
 const ASK_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Whom a path names, as it names them: a record may become another's, this stays what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// By address, as platforms do.
+    Address(EmailKey),
+    /// By an id, ours or the platform's, as staff do.
+    Id(String),
+}
+
+impl Whom {
+    /// Whom this caller's path names.
+    pub(crate) fn of<S>(caller: &Caller<S>, request: &HttpRequest) -> Result<Self, Error> {
+        let asked = in_path(caller, request);
+        let asked = str::from_utf8(&asked).map_err(|_| Error::ClientNotFound)?;
+        if by_staff(caller) {
+            return Ok(Self::Id(asked.to_owned()));
+        }
+        identity::address(asked).map(Self::Address).ok_or(Error::ClientNotFound)
+    }
+
+    /// The address's key, or the id.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Address(key) => key.as_str(),
+            Self::Id(id) => id,
+        }
+    }
+}
+
+/// Does a member of staff call?
+pub(crate) fn by_staff<S>(caller: &Caller<S>) -> bool {
+    matches!(caller.identity(), Identity::Staff(_))
+}
+
+fn in_path<'a, S>(caller: &Caller<S>, request: &'a HttpRequest) -> Cow<'a, [u8]> {
+    segment(request.uri().path(), if by_staff(caller) { BEFORE_ID } else { BEFORE_ADDRESS })
+}
+
 /// The record that the path names, noted as what the request is about.
 pub(crate) async fn named<S>(
     caller: &Caller<S>,
     request: &HttpRequest,
     state: &State,
 ) -> Result<ClientRecord, Error> {
-    let by_staff = matches!(caller.identity(), Identity::Staff(_));
-    let asked = segment(request.uri().path(), if by_staff { BEFORE_ID } else { BEFORE_ADDRESS });
-    let tried: String = String::from_utf8_lossy(&asked).chars().take(LONGEST_TRIED).collect();
+    reading(caller, request, state, |_, record| Ok(record.clone())).await
+}
+
+/// What is read about the record that the path names, in the snapshot in which that was found: no merge comes between, which would
+/// leave a record that has nothing any more. The record is noted as what the request is about.
+pub(crate) async fn reading<S, T, W>(
+    caller: &Caller<S>,
+    request: &HttpRequest,
+    state: &State,
+    work: W,
+) -> Result<T, Error>
+where
+    T: Send + 'static,
+    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
+{
+    let tried = in_path(caller, request);
+    let tried: String = String::from_utf8_lossy(&tried).chars().take(LONGEST_TRIED).collect();
     caller.audit().set_target("client", Text::personal(tried));
-    let asked = str::from_utf8(&asked).map_err(|_| Error::ClientNotFound)?;
-    let record = if by_staff {
-        by_id(state, asked).await?
-    } else {
-        let key = identity::address(asked).ok_or(Error::ClientNotFound)?;
-        by_email(caller, state, key).await?
+    let (id, read) = match Whom::of(caller, request)? {
+        Whom::Id(id) => read_by_id(caller, state, id, work).await?,
+        Whom::Address(key) => read_by_email(caller, state, key, work).await?,
     };
-    caller.audit().set_target("client", Text::open(record.id.to_string()));
-    Ok(record)
+    caller.audit().set_target("client", Text::open(id.to_string()));
+    read
 }
 
-/// The record with this id, ours or the platform's.
-async fn by_id(state: &State, id: &str) -> Result<ClientRecord, Error> {
-    let id = id.to_owned();
-    let found = state.database.read(move |conn| {
-        let mut matches = find::by_id(conn, &id)?;
-        match (matches.pop(), matches.is_empty()) {
-            (Some(client), true) => Ok(Ok(find::record_of(conn, client)?)),
-            (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
-            (None, _) => Ok(Err(Error::NoSuchId)),
-        }
-    });
-    found.await?
-}
+/// Whose record was found, and what was read about it.
+type Found<T> = (ClientRef, Result<T, Error>);
 
-/// The record, waiting for it if an acknowledged event is still to be applied.
-async fn by_email<S>(caller: &Caller<S>, state: &State, key: EmailKey) -> Result<ClientRecord, Error> {
-    if let Some(record) = find(state, &key).await? {
-        return Ok(record);
+/// Trouble with the database ends the whole transaction; any other failure is what came of the work.
+fn read_about<T>(
+    conn: &mut Conn,
+    record: &ClientRecord,
+    work: impl Fn(&mut Conn, &ClientRecord) -> Result<T, Error>,
+) -> DbResult<Found<T>> {
+    match work(conn, record) {
+        Err(Error::Database(cause)) => Err(cause),
+        read => Ok((record.id, read)),
     }
-    let pending = is_pending(caller, state, &key, WAIT_MS).await?;
+}
+
+/// The record with this id, ours or the platform's, where it is not the path that names it.
+pub(crate) async fn by_id<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<ClientRecord, Error> {
+    read_by_id(caller, state, id.to_owned(), |_, record| Ok(record.clone())).await?.1
+}
+
+/// Of the record with this id, ours or the platform's, waiting for it if an acknowledged event is still to be applied.
+async fn read_by_id<S, T, W>(
+    caller: &Caller<S>,
+    state: &State,
+    id: String,
+    work: W,
+) -> Result<Found<T>, Error>
+where
+    T: Send + 'static,
+    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
+{
+    let look = async || {
+        let (id, work) = (id.clone(), work.clone());
+        let read = state.database.read(move |conn| {
+            let mut matches = find::by_id(conn, &id)?;
+            match (matches.pop(), matches.is_empty()) {
+                (Some(client), true) => {
+                    let record = find::record_of(conn, client)?;
+                    read_about(conn, &record, work).map(Ok)
+                }
+                (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
+                (None, _) => Ok(Err(Error::NoSuchId)),
+            }
+        });
+        read.await?
+    };
+    match look().await {
+        Err(Error::NoSuchId) => {}
+        found => return found,
+    }
+    let pending = id_is_pending(caller, state, &id).await?;
+    match look().await {
+        Err(Error::NoSuchId) if pending => Err(Error::ClientPending),
+        found => found,
+    }
+}
+
+/// True if an acknowledged event that names this clientId is still to be applied after a wait. Our own ids are in no event.
+pub(crate) async fn id_is_pending<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<bool, Error> {
+    if id.parse::<ClientRef>().is_ok() || id.contains('\0') || id.chars().count() > MAX_ID_CHARS {
+        return Ok(false);
+    }
+    is_pending(caller, state, ClientName::ClientId(id.to_owned()), WAIT_MS).await
+}
+
+/// Of the record of whoever has or had this address, waiting for it if an acknowledged event is still to be applied.
+async fn read_by_email<S, T, W>(
+    caller: &Caller<S>,
+    state: &State,
+    key: EmailKey,
+    work: W,
+) -> Result<Found<T>, Error>
+where
+    T: Send + 'static,
+    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
+{
+    let look = async || {
+        let (key, work) = (key.clone(), work.clone());
+        let read = state.database.read(move |conn| match find::by_email(conn, &key)? {
+            Some(record) => read_about(conn, &record, work).map(Some),
+            None => Ok(None),
+        });
+        read.await
+    };
+    if let Some(found) = look().await? {
+        return Ok(found);
+    }
+    let pending = is_pending(caller, state, ClientName::EmailKey(key.clone()), WAIT_MS).await?;
     // Looked for again whatever the answer: what is no longer pending was applied since the first look.
-    match find(state, &key).await? {
-        Some(record) => Ok(record),
+    match look().await? {
+        Some(found) => Ok(found),
         None if pending => Err(Error::ClientPending),
         None => Err(Error::ClientNotFound),
     }
 }
 
-/// True if an acknowledged event that names this address is still to be applied once the time is up.
+/// True if an acknowledged event that names this client is still to be applied once the time is up.
 pub(crate) async fn is_pending<S>(
     caller: &Caller<S>,
     state: &State,
-    key: &EmailKey,
+    name: ClientName,
     wait_ms: u64,
 ) -> Result<bool, Error> {
-    let question = AwaitClient { email_key: key.clone(), wait_ms };
+    let question = AwaitClient { name, wait_ms };
     let answer: AwaitedClient = state
         .ingest
         .post_json(caller.context(), AWAIT_CLIENT, &question, ASK_TIMEOUT)

@@ -188,3 +188,59 @@ async fn w9b_what_only_looks_the_same_is_not() {
         assert_eq!((&other["clientId"], &other["otherClientIds"]), (&json!("1003"), &json!(["1001"])));
     }
 }
+
+/// What became of an event, as a replay of it is answered.
+async fn replayed(api: &Api, event: &ApplyEvent) -> (ApplyResult, Option<String>) {
+    api.apply(std::slice::from_ref(event)).await.remove(0)
+}
+
+#[tokio::test]
+async fn an_event_in_conflict_that_comes_again_is_answered_as_staff_decided() {
+    for on in both() {
+        let api = api_with_two(&on).await;
+        let [first, second, third] =
+            [(2, "100"), (3, "1000"), (4, "7")].map(|(at, amount)| deposit(at, "1001", amount));
+        api.applies(std::slice::from_ref(&first)).await;
+        for event in [&second, &third, &second, &third] {
+            assert_eq!(replayed(&api, event).await, conflict("transaction_conflict"));
+        }
+        let listed = page(&api, "/clients/ann@example.com/transactions").await;
+        let of_second = &listed["transactions"][1];
+        assert_eq!(of_second["amount"], "1000");
+        let path =
+            format!("/api/clients/1001/transactions/{}/accept", of_second["id"].as_str().expect("an id"));
+        assert_eq!(api.as_staff("admin", "POST", &path, &Value::Null).await.status, 200);
+        let decided = (transactions(&api).await, activities(&api, "ann").await);
+
+        // Told again since in all it says: the older one still stands.
+        api.applies(&[deposit(9, "1001", "1000")]).await;
+        assert_eq!(
+            api.apply(&[second.clone(), third.clone(), second.clone()]).await,
+            [
+                (ApplyResult::Applied, None),
+                (ApplyResult::Superseded, Some("rejected_by_staff".to_owned())),
+                (ApplyResult::AlreadyApplied, None),
+            ]
+        );
+        assert_eq!(replayed(&api, &second).await, (ApplyResult::AlreadyApplied, None));
+        assert_eq!(replayed(&api, &third).await.0, ApplyResult::Superseded);
+        assert_eq!((transactions(&api).await, activities(&api, "ann").await), decided, "no second effect");
+        let entries = api.entries("event.apply", 8).await;
+        let of = |event: &ApplyEvent| -> Vec<(Value, Value)> {
+            let of_event =
+                entries.iter().filter(|entry| entry["details"]["eventId"] == json!(event.event_id));
+            of_event.map(|entry| (entry["details"]["result"].clone(), entry["reason"].clone())).collect()
+        };
+        let in_conflict = (json!("conflict"), json!("transaction_conflict"));
+        assert_eq!(
+            of(&second),
+            [in_conflict.clone(), (json!("applied"), Value::Null)],
+            "one for each verdict"
+        );
+        assert_eq!(of(&third), [in_conflict, (json!("superseded"), json!("rejected_by_staff"))]);
+
+        // New facts open it again, and with it what had been rejected.
+        api.apply(&[deposit(10, "1001", "5")]).await;
+        assert_eq!(replayed(&api, &third).await, conflict("transaction_conflict"));
+    }
+}

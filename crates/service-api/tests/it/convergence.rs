@@ -55,8 +55,9 @@ impl Drawn {
             (Some(_), 2) => Some(SHARED.to_owned()),
             _ => Some(own_address(self.person, self.address % 2)),
         };
-        // Keys of one name's own: under which of two names that are never connected something belongs to whom would be a conflict.
-        let owner = client_id.clone().unwrap_or_else(|| format!("p{}n{}", self.person, self.address % 2));
+        // Told by clientId, under one address, or in both ways: whose who has the clientId. Under two addresses that nobody connects
+        // arrival would decide.
+        let owner = format!("p{}n{}", self.person, self.address % 2);
         let (event_type, mut data) = self.data(&owner);
         let named_by = if event_type == "account.updated" { "clientEmail" } else { "email" };
         data[named_by] = json!(email);

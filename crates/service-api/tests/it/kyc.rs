@@ -79,7 +79,7 @@ async fn s4_what_a_change_may_say() {
 }
 
 #[tokio::test]
-async fn s4_the_same_again_is_no_change() {
+async fn s4_the_same_again_has_no_history() {
     for on in both() {
         let api = api_with_ann(&on).await;
         let body = json!({"kycStatus": "approved", "kycNotes": "by hand"});
@@ -88,16 +88,39 @@ async fn s4_the_same_again_is_no_change() {
         assert_eq!(again.status, 200);
         let again = again.json();
         assert_eq!(again["previousKycStatus"], "approved");
-        assert_eq!((&again["version"], &again["kycUpdatedAt"]), (&first["version"], &first["kycUpdatedAt"]));
+        let time = |said: &Value| said["kycUpdatedAt"].as_str().expect("a time").to_owned();
+        assert_eq!((&first["version"], &again["version"]), (&json!(2), &json!(3)), "it was confirmed");
+        assert!(time(&again) > time(&first), "{again}");
         assert!(again.get("ignoredFields").is_none());
         // Status and notes are one field: without notes it is another.
         let bare = api.call("PATCH", KYC, &json!({"kycStatus": "approved"})).await.json();
-        assert_eq!((&bare["kycNotes"], &bare["version"]), (&Value::Null, &json!(3)));
+        assert_eq!((&bare["kycNotes"], &bare["version"]), (&Value::Null, &json!(4)));
         let pairs = [("not_started", "approved"), ("approved", "approved")];
         assert_eq!(history(&api).await, pairs.map(|(from, to)| (from.to_owned(), to.to_owned())));
         let entries = api.entries("kyc.change", 3).await;
         let results: Vec<&Value> = entries.iter().map(|entry| &entry["details"]["result"]).collect();
         assert_eq!(results, ["changed", "unchanged", "changed"], "each call has its one entry");
+    }
+}
+
+#[tokio::test]
+async fn s4_what_was_confirmed_stands_over_what_is_older() {
+    for on in both() {
+        let api = api_with_ann(&on).await;
+        let event = |second, status: &str| {
+            told(second, "kyc.updated", &json!({"clientId": "1001", "kycStatus": status}))
+        };
+        api.applies(&[event(2, "approved")]).await;
+        let confirmed = api.call("PATCH", KYC, &json!({"kycStatus": "approved"})).await;
+        assert_eq!(confirmed.status, 200, "{confirmed:?}");
+        assert_eq!(api.apply(&[event(3, "rejected")]).await[0].0, ApplyResult::Superseded);
+        let record = api.record("ann@example.com").await;
+        let said = confirmed.json();
+        for name in ["kycStatus", "kycUpdatedAt", "version"] {
+            assert_eq!(record[name], said[name], "{name}");
+        }
+        assert_eq!(record["kycStatus"], "approved", "an answered 200 took effect");
+        assert_eq!(history(&api).await, [("not_started".to_owned(), "approved".to_owned())]);
     }
 }
 
@@ -181,7 +204,7 @@ async fn a_hundred_at_once(replicas: &[&Api]) {
         said["kycStatus"] != said["previousKycStatus"]
     });
     assert_eq!(real.count(), changes.len(), "one activity for each real change");
-    assert_eq!(record["version"], 1 + changes.len());
+    assert_eq!(record["version"], 1 + answers.len(), "each answer has a version of its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,10 @@
 //! S3 and the answer's shape: every odd address finds its own client, and never another person.
 
 use contract::events::Event;
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_kit::database::both;
 
-use crate::support::{Api, Asked, Ingest, NOBODY, named, registered};
+use crate::support::{Api, Asked, Ingest, NOBODY, named, registered, told};
 
 /// Addresses of different people, each with spellings of it that may stand in a path.
 const PEOPLE: [(&str, &[&str]); 17] = [
@@ -121,6 +121,39 @@ async fn the_answer_has_all_fields_in_the_contract_s_order() {
         insta::allow_duplicates! {
             insta::assert_snapshot!("record", text);
         }
+    }
+}
+
+/// Names that mean something to a spreadsheet, a browser, a database or a terminal: here they are text.
+const HOSTILE: [(&str, &str); 5] = [
+    ("=cmd|' /C calc'!A0", "@SUM(1+1)"),
+    ("<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>"),
+    ("Robert'); drop table clients; --", "%_\\"),
+    ("\u{202e}nnA", "\u{1b}[2J"),
+    ("{{7*7}} ${7*7}", "&lt;b&gt; \u{fffd}"),
+];
+
+#[tokio::test]
+async fn s5_names_are_kept_and_answered_byte_for_byte() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        for ((first, last), n) in HOSTILE.iter().zip(1..) {
+            let (id, email) = (format!("c{n}"), format!("p{n}@example.com"));
+            let said = json!({"clientId": id, "email": email, "firstName": first, "lastName": last});
+            api.applies(&[told(n, "client.registered", &said)]).await;
+            let answer = api.get(&email).await;
+            assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+            let record = answer.json();
+            assert_eq!(
+                (record["firstName"].as_str(), record["lastName"].as_str()),
+                (Some(*first), Some(*last))
+            );
+            let page = api.call("GET", &format!("/clients?query=p{n}@"), &Value::Null).await.json();
+            assert_eq!(page["clients"], json!([record]));
+        }
+        let stored =
+            api.texts("select first_name || '|' || last_name as text from clients order by email").await;
+        assert_eq!(stored, HOSTILE.map(|(first, last)| format!("{first}|{last}")));
     }
 }
 

@@ -27,6 +27,8 @@ mod migrations;
 #[cfg(test)]
 mod money;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod neighbours;
 #[cfg(test)]
 mod notes;
@@ -38,5 +40,7 @@ mod shapes;
 mod staff;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod variants;
 #[cfg(test)]
 mod waiting;

@@ -4,12 +4,12 @@ use contract::internal::ApplyResult;
 use serde_json::{Value, json};
 use test_kit::database::{TestDatabase, both};
 
-use crate::support::{Api, NOBODY, registered, told};
+use crate::support::{Api, Asked, Ingest, registered, told};
 
 const TRANSACTIONS: &str = "/clients/ann@example.com/transactions";
 
 async fn api_with_ann(on: &TestDatabase) -> Api {
-    let api = Api::start(on, NOBODY).await;
+    let api = Api::start(on, &Ingest::start(Asked::None).await.url).await;
     api.applies(&[registered(1, Some("1001"), Some("ann@example.com"))]).await;
     api
 }

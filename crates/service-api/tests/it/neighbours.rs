@@ -13,7 +13,7 @@ const ACTIVITIES: &str = "/internal/clients/activities";
 #[tokio::test]
 async fn sso_issuer_alone_finds_clients_by_id() {
     for on in both() {
-        let api = Api::start(&on, NOBODY).await;
+        let api = Api::start(&on, &Ingest::start(Asked::None).await.url).await;
         let mut elsewhere = registered(3, Some("1001"), Some("other@example.com"));
         elsewhere.source = "second".to_owned();
         let alone = registered(2, None, Some("bob@example.com"));
@@ -168,5 +168,35 @@ async fn a_look_up_of_many_says_of_each_what_is_known() {
             let problem = api.call("POST", "/clients/lookup", &bad).await.problem(422, "invalid_body");
             assert_eq!(problem["errors"][0]["pointer"], pointer);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_of_many_says_on_the_trail_whom_it_found() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::None).await;
+        let api = Api::start(&on, &ingest.url).await;
+        api.applies(&[
+            registered(1, Some("1001"), Some("ann@example.com")),
+            registered(2, Some("1002"), Some("bob@example.com")),
+            registered(3, Some("1003"), Some("eve@example.com")),
+        ])
+        .await;
+        let look = async |body: &Value| api.call("POST", "/clients/lookup", body).await.json();
+        let emails = ["ann@example.com", "nobody@example.com", "bob@example.com", "ANN@example.com"];
+        let answer = look(&json!({ "emails": emails })).await;
+        assert!(answer.get("ignoredFields").is_none(), "{answer}");
+        let mut found: Vec<Value> = Vec::new();
+        for email in ["ann@example.com", "bob@example.com"] {
+            found.push(api.record(email).await["id"].clone());
+        }
+        found.sort_by_key(ToString::to_string);
+        let entries = api.entries("client.look_up", 1).await;
+        assert_eq!(entries[0]["details"], json!({"asked": 4, "found": 3, "clients": found}), "each once");
+
+        let answer = look(&json!({"emails": [], "wait": true, "emailz": ["x"]})).await;
+        let nothing =
+            json!({"found": [], "notFound": [], "pending": [], "ignoredFields": ["emailz", "wait"]});
+        assert_eq!(answer, nothing);
     }
 }

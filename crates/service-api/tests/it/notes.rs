@@ -6,10 +6,11 @@ use std::time::Duration;
 use contract::clock::Clock;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use test_kit::credentials::staff_token;
 use test_kit::database::{TestDatabase, both, postgres};
 use test_kit::waiting::wait_for;
 
-use crate::support::{Api, NOBODY, TOKEN, config, registered};
+use crate::support::{Api, JWT_SECRET, NOBODY, TOKEN, config, registered, told};
 
 const NOTES: &str = "/clients/ann@example.com/notes";
 
@@ -81,6 +82,12 @@ async fn a_key_is_one_note_and_one_answer() {
         let headers = [key[0], ("Authorization", &*bearer)];
         let same = api.send("POST", &format!("/api/service{NOTES}"), &headers, spaced.as_bytes()).await;
         assert_eq!(same.text, first.text, "equal as JSON is the same body");
+        let entries = api.entries("note.add", 3).await;
+        let told: Vec<_> =
+            entries.iter().map(|entry| (&entry["outcome"], &entry["details"]["result"])).collect();
+        let (success, replayed) = (json!("success"), json!("replayed"));
+        let replay = (&success, &replayed);
+        assert_eq!(told, [(&success, &Value::Null), replay, replay], "each call has its one entry");
 
         api.applies(&[registered(2, Some("1002"), Some("bob@example.com"))]).await;
         api.call_with("POST", NOTES, key, &json!({"comment": "other"}))
@@ -97,6 +104,70 @@ async fn a_key_is_one_note_and_one_answer() {
             api.as_staff("support", "POST", "/api/clients/1001/notes", &json!({"comment": "mine"})).await;
         assert_eq!((staff.status, &staff.json()["author"]), (201, &json!({"type": "staff", "id": "stf_1"})));
         assert_eq!(api.call("GET", "/clients/ann@example.com/activity?type=note.added", &Value::Null).await.json()["activities"].as_array().map(Vec::len), Some(2));
+    }
+}
+
+#[tokio::test]
+async fn a_key_outlives_the_record_it_was_used_for() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        let by_address = json!({"email": "ann@example.com", "kycStatus": "pending"});
+        api.applies(&[
+            told(1, "client.registered", &json!({"clientId": "1001", "email": "new@example.com"})),
+            told(2, "kyc.updated", &by_address),
+        ])
+        .await;
+        let key: &[(&str, &str)] = &[("Idempotency-Key", "k")];
+        let body = json!({"comment": "called"});
+        let first = api.call_with("POST", NOTES, key, &body).await;
+        assert_eq!((first.status, &first.json()["clientId"]), (201, &Value::Null));
+        let id = api.record("ann@example.com").await["id"].as_str().expect("an id").to_owned();
+        let staff_path = format!("/api/clients/{id}/notes");
+        let by_staff = async || {
+            let bearer = format!("Bearer {}", staff_token(JWT_SECRET, &json!("support")));
+            let headers = [("Authorization", &*bearer), key[0]];
+            api.send("POST", &staff_path, &headers, body.to_string().as_bytes()).await
+        };
+        let first_by_staff = by_staff().await;
+        assert_eq!(first_by_staff.status, 201, "{first_by_staff:?}");
+
+        let both_names = json!({"clientId": "1001", "email": "ann@example.com", "kycStatus": "approved"});
+        api.applies(&[told(3, "kyc.updated", &both_names)]).await;
+        let record = api.record("ann@example.com").await;
+        assert_eq!(record["clientId"], "1001");
+        assert_ne!(record["id"], id, "the record was merged into another");
+        for spelling in ["ann@example.com", "%20ANN@example.com"] {
+            let again = api.call_with("POST", &format!("/clients/{spelling}/notes"), key, &body).await;
+            assert_eq!(
+                (again.status, again.header("idempotency-replayed")),
+                (201, Some("true")),
+                "{again:?}"
+            );
+            assert_eq!(again.text, first.text);
+        }
+        assert_eq!(by_staff().await.text, first_by_staff.text);
+        assert_eq!(comments(&api).await, ["called", "called"], "one of each caller");
+        let other = api.call_with("POST", "/clients/new@example.com/notes", key, &body).await;
+        other.problem(422, "idempotency_key_reused");
+    }
+}
+
+#[tokio::test]
+async fn without_a_trail_nothing_is_answered_again() {
+    for on in both() {
+        let api = api_with_ann(&on).await;
+        let key: &[(&str, &str)] = &[("Idempotency-Key", "k")];
+        let body = json!({"comment": "called"});
+        let first = api.call_with("POST", NOTES, key, &body).await;
+        assert_eq!(first.status, 201, "{first:?}");
+        let move_outbox = |from: &str, to: &str| {
+            let statement = format!("alter table {from} rename to {to}");
+            on.run(service_api::SCHEMA, &statement, &statement);
+        };
+        move_outbox("outbox", "elsewhere");
+        api.call_with("POST", NOTES, key, &body).await.problem(503, "unavailable");
+        move_outbox("elsewhere", "outbox");
+        assert_eq!(api.call_with("POST", NOTES, key, &body).await.text, first.text);
     }
 }
 
@@ -147,6 +218,10 @@ async fn sixty_four_at_once(replicas: &[&Api]) {
     assert_eq!(comments(replicas[0]).await, ["once"]);
     let told = "select type as text from activities where type = 'note.added'";
     assert_eq!(replicas[0].texts(told).await.len(), 1);
+    let mut entries = replicas[0].entries("note.add", 64).await;
+    entries.retain(|entry| entry["outcome"] == "success");
+    let replayed = entries.iter().filter(|entry| entry["details"]["result"] == "replayed").count();
+    assert_eq!((entries.len(), replayed), (64, 63), "each answer has its one entry");
 }
 
 #[tokio::test(flavor = "multi_thread")]

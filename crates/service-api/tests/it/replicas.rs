@@ -1,11 +1,15 @@
 //! Two replicas on one PostgreSQL at once. (SQLite has one process for each service.)
 
 use std::collections::HashMap;
+use std::sync::mpsc;
 
 use contract::ids::EventId;
 use contract::internal::{ApplyEvent, ApplyResult};
+use db::on_backend;
+use diesel::RunQueryDsl as _;
 use serde_json::{Value, json};
 use test_kit::database::postgres;
+use test_kit::waiting::wait_for;
 
 use crate::support::{Api, NOBODY, apply_at, named, registered, told};
 
@@ -217,4 +221,60 @@ async fn decisions_and_events_about_one_transaction_do_not_stop_each_other() {
             assert_eq!(result, ApplyResult::Conflict, "{reason:?}");
         }
     }
+}
+
+/// Waits until so many sessions wait for others' locks.
+async fn wait_for_waiters(api: &Api, count: &str) {
+    let waiting = "select cast(count(*) as text) as text from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    wait_for(&format!("{count} to wait"), async || api.texts(waiting).await == [count]).await;
+}
+
+/// The event names the person by an address that the merge does not, so they share no name, only the row that is merged away.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_waits_for_a_merge_of_its_client_goes_to_the_merged_one() {
+    let on = postgres();
+    let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
+    one.applies(&[
+        told(1, "account.updated", &json!({"clientEmail": "e1@x.org", "email": "e2@x.org"})),
+        registered(2, Some("q"), Some("e3@x.org")),
+    ])
+    .await;
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let mut locked = Some(locked);
+    let holding = one.database.write(move |conn| {
+        // Of the two rows that the merge locks the second.
+        let lock = "select id from clients order by id desc limit 1 for update";
+        on_backend!(conn, |c| diesel::sql_query(lock).execute(c))?;
+        locked.take().expect("run once").send(()).expect("waited for");
+        released.recv().expect("released");
+        Ok(())
+    });
+    let merge =
+        [told(3, "kyc.updated", &json!({"clientId": "q", "email": "e2@x.org", "kycStatus": "approved"}))];
+    let deposit =
+        [told(4, "deposit.completed", &json!({"email": "e1@x.org", "transactionId": "t", "amount": 5}))];
+    let race = async {
+        is_locked.await.expect("locked");
+        let merging = takes_effect(&one, merge.to_vec());
+        let depositing = async {
+            wait_for_waiters(&one, "1").await;
+            let deposited = takes_effect(&other, deposit.to_vec());
+            let releasing = async {
+                wait_for_waiters(&one, "2").await;
+                release.send(()).expect("held");
+            };
+            tokio::join!(deposited, releasing);
+        };
+        tokio::join!(merging, depositing);
+    };
+    let (held, ()) = tokio::join!(holding, race);
+    held.expect("the row was locked");
+    assert_eq!(one.whole().await.len(), 1, "{:#?}", one.whole().await);
+    for email in ["e1@x.org", "e2@x.org", "e3@x.org"] {
+        assert_eq!(one.record(email).await["clientId"], "q", "{email}");
+    }
+    let page = other.call("GET", "/clients/e1@x.org/transactions", &Value::Null).await.json();
+    assert_eq!(page["totals"][0]["deposits"], "5", "{page}");
 }

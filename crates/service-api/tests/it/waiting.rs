@@ -1,9 +1,12 @@
 //! Never 404 for a client whom an acknowledged event names.
 
+use contract::email::EmailKey;
+use contract::ids::ClientRef;
+use contract::internal::{ClientName, FIND_CLIENTS};
 use serde_json::{Value, json};
 use test_kit::database::both;
 
-use crate::support::{Api, Asked, Ingest, NOBODY, registered};
+use crate::support::{Api, Asked, Ingest, NOBODY, at, registered};
 
 /// Every call that names a client by address: its method, the path before and behind the address, and a body.
 fn calls() -> Vec<(&'static str, &'static str, &'static str, Value)> {
@@ -43,6 +46,42 @@ async fn w13_no_call_denies_a_client_whom_an_event_names() {
     }
 }
 
+/// Staff name a client by the platform's id, sso-issuer for them too.
+#[tokio::test]
+async fn nobody_denies_staff_a_client_whom_an_event_names() {
+    for on in both() {
+        let ingest = Ingest::start(Asked::None).await;
+        let api = Api::start(&on, &ingest.url).await;
+        let read =
+            async |id: &str| api.as_staff("admin", "GET", &format!("/api/clients/{id}"), &Value::Null).await;
+        let find =
+            async |id: &str| api.as_service("sso-issuer", FIND_CLIENTS, &json!({"id": id})).await.json();
+        read("c1").await.problem(404, "client_not_found");
+        assert_eq!(find("c1").await, json!({"matches": [], "pending": false}));
+        let name = ClientName::ClientId("c1".into());
+        assert!(ingest.heard().iter().all(|heard| heard.name == name && heard.wait_ms == 2_000));
+        assert_eq!(ingest.heard().len(), 2);
+
+        ingest.does(Asked::Pending);
+        read("c1").await.problem(503, "client_pending");
+        assert_eq!(find("c1").await, json!({"matches": [], "pending": true}));
+        let heard = ingest.heard().len();
+        let long = "x".repeat(256);
+        let ours = ClientRef::new(at(0), [7; 10]).to_string();
+        for nobody in [&*ours, "%00", &long] {
+            let answer = read(nobody).await;
+            assert!(matches!(answer.status, 400 | 404), "{nobody}: {answer:?}");
+        }
+        assert_eq!(ingest.heard().len(), heard, "no event can name these");
+
+        let late = |n| registered(n, Some(&format!("c{n}")), Some(&format!("c{n}@x.org")));
+        ingest.does(Asked::Applies(api.running.address(), vec![late(1)]));
+        assert_eq!(read("c1").await.json()["clientId"], "c1");
+        ingest.does(Asked::Applies(api.running.address(), vec![late(2)]));
+        assert_eq!(find("c2").await["matches"][0]["clientId"], "c2");
+    }
+}
+
 #[tokio::test]
 async fn who_is_on_record_is_answered_without_asking() {
     for on in both() {
@@ -62,7 +101,8 @@ async fn the_unknown_is_denied_only_when_nothing_is_pending() {
         api.get("Ann@Example.com").await.problem(404, "client_not_found");
         let heard = ingest.heard();
         assert_eq!(heard.len(), 1);
-        assert_eq!((heard[0].email_key.as_str(), heard[0].wait_ms), ("ann@example.com", 2_000));
+        let name = ClientName::EmailKey(EmailKey::of("ann@example.com").expect("an address"));
+        assert_eq!((&heard[0].name, heard[0].wait_ms), (&name, 2_000));
 
         ingest.does(Asked::Pending);
         let answer = api.get("ann@example.com").await;

@@ -33,15 +33,15 @@ pub(crate) fn count(conn: &mut Conn, key: &str, now: Timestamp) -> DbResult<Resu
     let times = tried_at.split(' ').filter(|text| !text.is_empty());
     let times: Vec<Timestamp> =
         stored(times.map(|text| text.parse().map(Timestamp::from_micros)).collect::<Result<_, _>>())?;
-    let counted = match lockout::count(&times, now) {
-        Ok(counted) => counted,
-        Err(locked) => return Ok(Err(locked)),
+    let counted = lockout::count(&times, now);
+    let tried_at: Vec<String> = counted.tried_at.iter().map(|at| at.as_micros().to_string()).collect();
+    let row = Row {
+        key: key.to_owned(),
+        tried_at: tried_at.join(" "),
+        latest_at: UtcTime::of(counted.tried_at.last().copied().unwrap_or(now)),
     };
-    let counted: Vec<String> = counted.iter().map(|at| at.as_micros().to_string()).collect();
-    on_backend!(conn, |c| diesel::update(login_failures::table.find(key))
-        .set(login_failures::tried_at.eq(counted.join(" ")))
-        .execute(c))?;
-    Ok(Ok(()))
+    on_backend!(conn, |c| diesel::update(login_failures::table.find(key)).set(&row).execute(c))?;
+    Ok(counted.locked_for.map_or(Ok(()), Err))
 }
 
 /// Forgets a name's attempts.

@@ -12,7 +12,8 @@ use db::{Conn, Database, DbResult};
 use http_kit::audit::seal;
 use http_kit::kit::Seams;
 
-use super::{sessions, staff};
+use super::{login_failures, sessions, staff};
+use crate::domain::lockout;
 use crate::domain::staff::{Member, address, name};
 
 pub use crate::domain::passwords::OneTimePassword;
@@ -182,7 +183,8 @@ pub async fn change(
         .await
 }
 
-/// Gives somebody a one-time password in place of theirs, and logs them out everywhere.
+/// Gives somebody a one-time password in place of theirs, and logs them out everywhere. Wrong attempts at the old one count no more:
+/// whoever has the new one is not locked out.
 ///
 /// # Errors
 /// As any write.
@@ -204,6 +206,7 @@ pub async fn reset_password(
         member.updated_at = now;
         staff::store(conn, &member)?;
         sessions::end_all(conn, id, None, now)?;
+        login_failures::forget(conn, &lockout::key(&member.email))?;
         outbox::insert(conn, &seal(&about(&member, entry.clone()), &random))?;
         Ok(Ok(member.record()))
     };

@@ -71,3 +71,9 @@ pub(crate) fn end_all(conn: &mut Conn, staff: StaffId, kept: Option<&str>, now: 
     on_backend!(conn, |c| diesel::update(open).set(sessions::ended_at.eq(UtcTime::of(now))).execute(c))?;
     Ok(())
 }
+
+/// Forgets those that nobody has gone on with since `time`, ended ones among them.
+pub(crate) fn sweep(conn: &mut Conn, time: Timestamp) -> DbResult<usize> {
+    let over = sessions::table.filter(sessions::refreshed_at.lt(UtcTime::of(time)));
+    Ok(on_backend!(conn, |c| diesel::delete(over).execute(c))?)
+}

@@ -1,12 +1,17 @@
 //! Passwords: which are good enough, one-time ones, and the few threads on which they are hashed. A hash takes 19 MiB and tens of
-//! milliseconds of one processor on purpose; without a bound, log-ins would be a way to take the machine.
+//! milliseconds of one processor on purpose; without a bound, log-ins would be a way to take the machine, and without one for each
+//! network, a way to keep everybody else out.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use auth::password::{self, PasswordError};
 use auth::random::Random;
 use auth::secret::Secret;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The shortest and the longest password, in characters.
 const LENGTHS: std::ops::RangeInclusive<usize> = 12..=256;
@@ -17,6 +22,9 @@ const AT_ONCE: usize = 2;
 /// How many more may wait for that.
 const WAITING: usize = 64;
 
+/// How many of all these may be of one network: enough for an office behind one address.
+const OF_A_NETWORK: usize = 8;
+
 /// Letters and digits of one-time passwords: Crockford's, without i, l, o and u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
@@ -25,6 +33,8 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 pub(crate) enum Trouble {
     #[error("too many passwords wait to be hashed")]
     Full,
+    #[error("too many passwords of one network wait to be hashed")]
+    Crowded,
     #[error("the hashing broke off")]
     BrokeOff,
     #[error(transparent)]
@@ -36,13 +46,29 @@ pub(crate) enum Trouble {
 pub(crate) struct Passwords {
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    networks: Arc<Networks>,
+    /// How many hashes were computed.
+    hashed: Arc<AtomicU64>,
+}
+
+/// How many were admitted of each network, of those that have any. `None` stands for all whose address is not known.
+#[derive(Debug, Default)]
+struct Networks(Mutex<HashMap<Option<IpAddr>, usize>>);
+
+/// One of those that were admitted of a network.
+#[derive(Debug)]
+struct Place {
+    networks: Arc<Networks>,
+    network: Option<IpAddr>,
 }
 
 /// Leave to hash: whoever has it is not refused any more.
 #[derive(Debug)]
 pub(crate) struct Leave {
     running: Arc<Semaphore>,
-    _admitted: tokio::sync::OwnedSemaphorePermit,
+    hashed: Arc<AtomicU64>,
+    _admitted: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Passwords {
@@ -50,13 +76,56 @@ impl Passwords {
         Self {
             admitted: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
+            networks: Arc::default(),
+            hashed: Arc::default(),
         }
     }
 
-    /// Leave to hash, or at once the word that too many wait.
-    pub(crate) fn admit(&self) -> Result<Leave, Trouble> {
+    /// Leave to hash for somebody of this network, or at once the word that too many wait.
+    pub(crate) fn admit(&self, network: Option<IpAddr>) -> Result<Leave, Trouble> {
+        let place = Place::take(&self.networks, network).ok_or(Trouble::Crowded)?;
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| Trouble::Full)?;
-        Ok(Leave { running: Arc::clone(&self.running), _admitted: admitted })
+        let (running, hashed) = (Arc::clone(&self.running), Arc::clone(&self.hashed));
+        Ok(Leave { running, hashed, _admitted: admitted, _place: place })
+    }
+
+    /// How many hashes were computed so far.
+    #[cfg(test)]
+    pub(crate) fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::SeqCst)
+    }
+}
+
+impl Networks {
+    /// Works on the entry of a network. Every step leaves a whole map.
+    fn with<T>(
+        &self,
+        network: Option<IpAddr>,
+        work: impl FnOnce(Entry<'_, Option<IpAddr>, usize>) -> T,
+    ) -> T {
+        work(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(network))
+    }
+}
+
+impl Place {
+    fn take(networks: &Arc<Networks>, network: Option<IpAddr>) -> Option<Self> {
+        let taken = networks.with(network, |entry| {
+            let count = entry.or_insert(0);
+            let free = *count < OF_A_NETWORK;
+            *count += usize::from(free);
+            free
+        });
+        taken.then(|| Self { networks: Arc::clone(networks), network })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.networks.with(self.network, |entry| match entry {
+            Entry::Occupied(mut several) if *several.get() > 1 => *several.get_mut() -= 1,
+            Entry::Occupied(last) => drop(last.remove()),
+            Entry::Vacant(_) => {}
+        });
     }
 }
 
@@ -85,8 +154,10 @@ impl Leave {
         F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
     {
         let slot = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Trouble::BrokeOff)?;
+        let hashed = Arc::clone(&self.hashed);
         let limited = move || {
             let _slot = slot;
+            hashed.fetch_add(1, Ordering::SeqCst);
             work()
         };
         #[expect(clippy::disallowed_methods, reason = "it needs no database, and `running` is its limit")]
@@ -120,5 +191,32 @@ impl OneTimePassword {
         let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
         let password = Secret::new(groups.join("-"));
         Ok(Self { hash: password::hash(&password, random)?, password })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_leaves_room_for_others_and_nothing_behind() {
+        let passwords = Passwords::new();
+        let network = |number: u8| Some(IpAddr::from([192, 0, 2, number]));
+        let admitted: Vec<Leave> = std::iter::from_fn(|| passwords.admit(network(1)).ok()).collect();
+        assert_eq!(admitted.len(), OF_A_NETWORK);
+        assert!(matches!(passwords.admit(network(1)), Err(Trouble::Crowded)));
+        // Whose address is not known is of one network, too.
+        let unknown: Vec<Leave> = std::iter::from_fn(|| passwords.admit(None).ok()).collect();
+        assert_eq!(unknown.len(), OF_A_NETWORK);
+        let mut others: Vec<Leave> =
+            (2..=255).map_while(|number| passwords.admit(network(number)).ok()).collect();
+        assert_eq!(others.len(), AT_ONCE + WAITING - 2 * OF_A_NETWORK);
+        assert!(matches!(passwords.admit(network(255)), Err(Trouble::Full)));
+        // One that is refused for all takes no place of its network.
+        assert_eq!(passwords.networks.0.lock().expect("whole").get(&network(255)), None);
+        others.pop();
+        assert!(matches!(passwords.admit(network(1)), Err(Trouble::Crowded)));
+        drop((admitted, unknown, others));
+        assert_eq!(passwords.networks.0.lock().expect("whole").len(), 0);
     }
 }

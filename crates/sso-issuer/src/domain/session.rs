@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::staff::Member;
 
 /// How long a JWT is valid, and so how long a log-in may be idle: 12 hours.
-const TOKEN: Duration = Duration::from_secs(12 * 3600);
+pub(crate) const TOKEN: Duration = Duration::from_secs(12 * 3600);
 
 /// How long a log-in lasts at most, however often it is refreshed: 7 days.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);

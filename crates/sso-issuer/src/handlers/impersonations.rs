@@ -54,13 +54,20 @@ pub(crate) async fn create_impersonation(
     let reason = reason(&body)?;
     let staff = caller.staff()?;
     let staff_email = staff.email.clone().ok_or(Error::StaffWithoutEmail)?;
+    caller.audit().add_detail("impersonatedBy", Text::personal(&staff_email));
     let found: FoundClients = state
         .service_api
         .post_json(caller.context(), FIND_CLIENTS, &FindClients { id: asked }, FIND)
         .await
         .map_err(Error::Clients)?;
+    if found.pending {
+        return Err(Error::ClientPending.into());
+    }
     if let [client] = found.matches.as_slice() {
         caller.audit().set_target("client", Text::open(client.id.to_string()));
+        if let Some(email) = &client.email {
+            caller.audit().add_detail("clientEmail", Text::personal(email));
+        }
     }
     let (client, client_email) = impersonation::chosen(found.matches).map_err(Error::from)?;
 

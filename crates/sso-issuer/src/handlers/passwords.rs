@@ -35,7 +35,7 @@ pub(crate) async fn change_password(
     let staff = caller.staff()?;
     let email = staff.email.clone().filter(|_| !staff.external).ok_or(Error::NoSession)?;
     acceptable(&password, &new_password)?;
-    let leave = state.passwords.admit().map_err(Error::from)?;
+    let leave = state.passwords.admit(caller.network()).map_err(Error::from)?;
     let member = proven(&state, &leave, &email, &password).await?;
     let new_hash = Some(leave.hash(&new_password, &state.seams.random).await.map_err(Error::from)?);
     drop(leave);

@@ -13,7 +13,7 @@ use http_kit::caller::{AnyStaff, Anyone, Caller, Staff};
 use http_kit::problem::Failure;
 use serde::{Deserialize, Serialize};
 
-use super::private;
+use super::{TARGET, private, typed};
 use crate::db::logins::{self, Proven};
 use crate::domain::lockout;
 use crate::domain::passwords::{Leave, fits};
@@ -21,9 +21,6 @@ use crate::domain::session::Session;
 use crate::domain::staff::{Member, address};
 use crate::error::Error;
 use crate::state::State;
-
-/// How much of a name that was tried gets into the audit entry, in characters: any address there can be.
-const LONGEST_TRIED: usize = 320;
 
 /// What a log-in says. Unknown members are ignored.
 #[derive(Deserialize)]
@@ -50,11 +47,11 @@ pub(crate) async fn create_session(
     asked: Json<LogIn>,
 ) -> Result<HttpResponse, Failure> {
     let LogIn { email, password, new_password } = asked.into_inner();
-    caller.audit().set_target("staff", Text::personal(email.chars().take(LONGEST_TRIED).collect::<String>()));
+    caller.audit().set_target(TARGET, typed(&email));
     if let Some(new) = &new_password {
         acceptable(&password, new)?;
     }
-    let leave = state.passwords.admit().map_err(Error::from)?;
+    let leave = state.passwords.admit(caller.network()).map_err(Error::from)?;
     let member = proven(&state, &leave, &email, &password).await?;
     let key = lockout::key(&email);
     if member.one_time_password && new_password.is_none() {
@@ -72,7 +69,8 @@ pub(crate) async fn create_session(
     let session = Session { id, staff: member.id, created_at: now, ended_at: None };
     let id = member.id.to_string();
     caller.audit().identify(Actor { kind: ActorKind::Staff, id: Some(Text::open(&id)) });
-    caller.audit().set_target("staff", Text::open(id));
+    caller.audit().set_target(TARGET, Text::open(id));
+    caller.audit().add_detail("actorEmail", Text::personal(&member.email));
     if new_hash.is_some() {
         caller.audit().add_detail("passwordChanged", true);
     }
@@ -199,4 +197,80 @@ pub(crate) async fn read_session(
             external: staff.external,
         },
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use auth::random::Random;
+    use auth::staff::Role;
+    use contract::clock::Clock;
+    use http_kit::kit::Seams;
+    use http_kit::server::Listen;
+    use outbox::Wake;
+    use test_kit::credentials::ring;
+    use test_kit::database::{TestDatabase, both};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::db::staff;
+    use crate::domain::passwords::OneTimePassword;
+    use crate::{MIGRATIONS, SCHEMA, UnknownStaff};
+
+    /// What handlers share, on a database of the test's own; nobody else is there.
+    async fn state(on: &TestDatabase) -> State {
+        let nobody = || "http://127.0.0.1:9".to_owned();
+        let config = Config {
+            listen: Listen::on("127.0.0.1:0"),
+            database: on.url(SCHEMA),
+            internal: ring("internal-secret-for-tests-only-00000"),
+            staff: ring("jwt-secret-for-tests-only-0000000000"),
+            sso: ring("sso-secret-for-tests-only-0000000000"),
+            unknown_staff: UnknownStaff::Refuse,
+            platform_url: nobody(),
+            service_api_url: nobody(),
+            audit_log_url: nobody(),
+        };
+        let database = on.open(SCHEMA);
+        MIGRATIONS.run(&database).await.expect("migrates");
+        let seams = Seams { clock: Clock::system(), random: Random::system() };
+        State::new(&config, database, Wake::new(), seams).expect("good settings")
+    }
+
+    async fn hire(state: &State, email: &str, status: StaffStatus) {
+        let (now, random) = (state.seams.clock.now(), &state.seams.random);
+        let (email, email_key) = address(email).expect("an address");
+        let member = Member {
+            id: contract::ids::StaffId::new(now, random.bytes()),
+            email,
+            email_key,
+            name: "Somebody".to_owned(),
+            role: Role::Support,
+            status,
+            password_hash: OneTimePassword::make(random).expect("a password").hash,
+            one_time_password: true,
+            sessions_ended_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let added = state.database.write(move |conn| staff::add(conn, &member)).await;
+        assert!(added.expect("stored"));
+    }
+
+    /// I14: as much work is done for a name that nobody has as for one that somebody has, so no time tells which it is.
+    #[tokio::test]
+    async fn every_name_costs_one_hash() {
+        for database in both() {
+            let state = state(&database).await;
+            hire(&state, "ann@broker.example", StaffStatus::Active).await;
+            hire(&state, "bob@broker.example", StaffStatus::Disabled).await;
+            let password = Secret::new("not the right password");
+            for name in ["ann@broker.example", "bob@broker.example", "nobody@broker.example", "no address"] {
+                let before = state.passwords.hashed();
+                let leave = state.passwords.admit(None).expect("nobody waits");
+                let refused = proven(&state, &leave, name, &password).await;
+                assert!(matches!(refused, Err(Error::LoginFailed)), "{name}");
+                assert_eq!(state.passwords.hashed() - before, 1, "{name}");
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path};
 use auth::staff::Role;
+use contract::audit::Text;
 use contract::ids::StaffId;
 use contract::internal::{AUDIT_LOG, CheckStaff, SERVICE_API, StaffVerdict, WEBHOOK_INGEST};
 use contract::resources::{StaffList, StaffMember, StaffStatus};
@@ -13,7 +14,7 @@ use http_kit::caller::{AdminOnly, Caller, Identity, Internal, Staff};
 use http_kit::problem::Failure;
 use serde::{Deserialize, Serialize};
 
-use super::private;
+use super::{TARGET, private, typed};
 use crate::db::logins;
 use crate::db::register::{self, Change, NewMember, OneTimePassword, Refusal};
 use crate::domain::staff::name;
@@ -69,6 +70,8 @@ pub(crate) async fn create_staff(
     asked: Json<CreateStaff>,
 ) -> Result<HttpResponse, Failure> {
     let CreateStaff { email, name: called, role } = asked.into_inner();
+    // Until they have an id, the address says whom it is about.
+    caller.audit().set_target(TARGET, typed(&email));
     if name(&called).is_none() {
         return Err(Error::Field(
             "/name",
@@ -78,7 +81,7 @@ pub(crate) async fn create_staff(
     }
     let new =
         NewMember::new(&email, &called, role).ok_or(Error::Field("/email", "it must be an email address"))?;
-    let one_time = one_time(&state).await?;
+    let one_time = one_time(&caller, &state).await?;
     let entry = caller.audit().take_entry();
     let added = register::add(&state.database, &state.seams, new, &one_time, entry).await;
     let staff = settled(&caller, &state, added)?;
@@ -101,6 +104,7 @@ pub(crate) async fn change_staff(
     id: Path<String>,
     asked: Json<ChangeStaff>,
 ) -> Result<HttpResponse, Failure> {
+    let id = member_id(&caller, &id)?;
     let ChangeStaff { role, status, name: called } = asked.into_inner();
     let called = match called {
         Some(text) => Some(name(&text).ok_or(Error::Field(
@@ -109,7 +113,6 @@ pub(crate) async fn change_staff(
         ))?),
         None => None,
     };
-    let id = member_id(&id)?;
     let (change, entry) = (Change { role, status, name: called }, caller.audit().take_entry());
     let changed = register::change(&state.database, &state.seams, id, change, entry).await;
     Ok(private(HttpResponse::Ok(), settled(&caller, &state, changed)?))
@@ -121,8 +124,8 @@ pub(crate) async fn reset_staff_password(
     state: Data<Arc<State>>,
     id: Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let id = member_id(&id)?;
-    let one_time = one_time(&state).await?;
+    let id = member_id(&caller, &id)?;
+    let one_time = one_time(&caller, &state).await?;
     let entry = caller.audit().take_entry();
     let reset = register::reset_password(&state.database, &state.seams, id, &one_time, entry).await;
     let staff = settled(&caller, &state, reset)?;
@@ -130,12 +133,15 @@ pub(crate) async fn reset_staff_password(
     Ok(private(HttpResponse::Ok(), body))
 }
 
-fn member_id(text: &str) -> Result<StaffId, Error> {
-    text.parse().map_err(|_| Error::Staff(Refusal::NotFound))
+/// The id in the path, which the entry names as its target.
+fn member_id(caller: &Caller<Staff<AdminOnly>>, text: &str) -> Result<StaffId, Error> {
+    let id: StaffId = text.parse().map_err(|_| Error::Staff(Refusal::NotFound))?;
+    caller.audit().set_target(TARGET, Text::open(id.to_string()));
+    Ok(id)
 }
 
-async fn one_time(state: &State) -> Result<OneTimePassword, Error> {
-    Ok(state.passwords.admit()?.one_time(&state.seams.random).await?)
+async fn one_time(caller: &Caller<Staff<AdminOnly>>, state: &State) -> Result<OneTimePassword, Error> {
+    Ok(state.passwords.admit(caller.network())?.one_time(&state.seams.random).await?)
 }
 
 /// A change that is durable, with its entry; or why there is none.

@@ -18,8 +18,10 @@ use crate::db::impersonations;
 use crate::domain::impersonation::Impersonation;
 use crate::state::State;
 
-/// How many go in one call.
+/// How many are looked at for one call.
 const AT_ONCE: i64 = 200;
+/// Bytes of JSON in one call at most; service-api takes 128 KiB. One impersonation is far smaller: its body was at most 16 KiB.
+const BATCH_BYTES: usize = 96 * 1024;
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(10);
 /// How often it is looked what another replica may have left.
@@ -34,6 +36,8 @@ enum Trouble {
     Database(#[from] DbError),
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
 }
 
 /// Works until told to stop. It may be stopped anywhere: what was not acknowledged is sent again.
@@ -66,14 +70,31 @@ async fn hand_over(state: &State) -> Result<(), Trouble> {
         if waiting.is_empty() {
             return Ok(());
         }
-        let ids: Vec<TokenId> = waiting.iter().map(|made| made.id).collect();
-        let batch = RecordImpersonations { activities: waiting.into_iter().map(sent).collect() };
+        let mut activities: Vec<Sent> = waiting.into_iter().map(sent).collect();
+        activities.truncate(fitting(&activities)?);
+        let ids: Vec<TokenId> = activities.iter().map(|made| made.token_id).collect();
+        let batch = RecordImpersonations { activities };
         let context = RequestContext::fresh(&state.seams.clock, &state.seams.random);
         let called = state.service_api.post_json(&context, RECORD_IMPERSONATIONS, &batch, CALL);
         let RecordedImpersonations { .. } = called.await?;
         let now = state.seams.clock.now();
         state.database.write(move |conn| impersonations::mark_sent(conn, &ids, now)).await?;
     }
+}
+
+/// How many of these go into one call; one at least.
+fn fitting(activities: &[Sent]) -> Result<usize, Trouble> {
+    let mut bytes = 0;
+    let mut fit = 0;
+    for one in activities {
+        // With the comma between two.
+        bytes += serde_json::to_vec(one)?.len() + 1;
+        if bytes > BATCH_BYTES {
+            break;
+        }
+        fit += 1;
+    }
+    Ok(fit.max(1))
 }
 
 fn sent(made: Impersonation) -> Sent {

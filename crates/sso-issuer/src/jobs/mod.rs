@@ -1,4 +1,4 @@
 //! Work beside the requests.
 
 pub(crate) mod activities;
-pub(crate) mod login_failures;
+pub(crate) mod sweep;

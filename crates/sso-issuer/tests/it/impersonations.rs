@@ -1,17 +1,20 @@
 //! Impersonation (section 1.4 of the contract, and I7 to I9, I13): what is answered, what the token says, and who gets none.
 
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use auth::jwt::Verifier;
 use auth::staff::Role;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
 use test_kit::credentials::ring;
 use test_kit::database::both;
 use test_kit::waiting::wait_for;
 
-use crate::world::{PLATFORM, SSO, TOKEN_START, World, body, client, problem};
+use crate::world::{PENDING, PLATFORM, SSO, TOKEN_START, World, body, client, problem};
 
 const ANN: &str = "Ann@broker.example";
 
@@ -70,6 +73,13 @@ async fn an_admin_gets_a_link_that_says_whom_it_is_for_and_who_took_it() {
         assert_eq!(trail[0]["actor"], json!({ "kind": "staff", "id": id }));
         assert_eq!(trail[0]["target"], json!({ "kind": "client", "id": client().to_string() }));
         assert_eq!(trail[0]["category"], "impersonation");
+        // Nobody knows people by ids: who did what to whom stands beside, sealed.
+        let beside = &world.disclosed("client.impersonate").await[0];
+        for (place, value) in
+            [("actorEmail", ANN), ("impersonatedBy", ANN), ("clientEmail", "Ann.Smith+Live@Example.COM")]
+        {
+            assert_eq!(beside[format!("/details/{place}")], value, "{beside}");
+        }
         assert!(!world.all_texts().await.contains(TOKEN_START), "a token is in the database");
     }
 }
@@ -113,6 +123,7 @@ async fn whoever_may_not_be_impersonated_is_not() {
             ("provisional", 409, "client_provisional"),
             ("no-email", 409, "client_without_email"),
             ("twice", 409, "client_ambiguous"),
+            (PENDING, 503, "client_pending"),
         ] {
             let answer = world.post(&format!("/api/clients/{id}/impersonate"), &admin, &json!({})).await;
             let got = (answer.status().as_u16(), answer.text().await.expect("a body"));
@@ -132,8 +143,12 @@ async fn whoever_may_not_be_impersonated_is_not() {
         )
         .await;
         let trail = world.entries("client.impersonate").await;
-        assert_eq!(trail.len(), 10, "each that found its route has an entry of its own");
-        assert!(trail.iter().all(|entry| entry["outcome"] == "refused" && entry["count"] == 1));
+        assert_eq!(trail.len(), 11, "each that found its route has an entry of its own");
+        let pending = |entry: &Value| entry["reason"] == "client_pending";
+        assert!(trail.iter().all(|entry| entry["count"] == 1));
+        assert!(
+            trail.iter().all(|entry| entry["outcome"] == if pending(entry) { "failed" } else { "refused" })
+        );
         assert_eq!(world.texts("select id as text from impersonations").await, Vec::<String>::new());
     }
 }
@@ -282,5 +297,30 @@ async fn the_client_s_activities_hear_of_it_once_service_api_is_back() {
         let jti = world.texts("select id as text from impersonations").await;
         assert_eq!((one.token_id.to_string(), one.client), (jti[0].clone(), client()));
         assert_eq!((one.staff_id.as_str(), one.reason.as_deref()), ("crm-7", Some("why")));
+    }
+}
+
+/// service-api takes bodies of 128 KiB: more than that is sent in several.
+#[tokio::test]
+async fn however_long_the_reasons_are_all_of_them_arrive() {
+    for database in both() {
+        let world = World::start(&database).await;
+        world.service_api.deaf.store(true, Ordering::SeqCst);
+        let admin = world.foreign_admin();
+        let reason = json!({ "reason": "\u{1f600}".repeat(1_000) });
+        for made in 0..60 {
+            // The last one wakes the job, so that nothing is waited out.
+            world.service_api.deaf.store(made < 59, Ordering::SeqCst);
+            body(world.post("/api/clients/1001/impersonate", &admin, &reason).await, 200).await;
+        }
+        wait_for("all activities", async || {
+            let sent = "select id as text from impersonations where activity_sent_at is not null";
+            world.texts(sent).await.len() == 60
+        })
+        .await;
+        let told = world.service_api.told().await;
+        let taken: HashSet<_> =
+            told.iter().flat_map(|batch| &batch.activities).map(|one| one.token_id).collect();
+        assert_eq!(taken.len(), 60);
     }
 }

@@ -1,6 +1,7 @@
 //! The staff table: for admins over HTTP, and for the operator. One admin is always left, and each change is on the trail.
 
 use auth::staff::Role;
+use contract::ids::StaffId;
 use contract::resources::StaffStatus;
 use futures_util::future::join_all;
 use reqwest::{Method, Response};
@@ -138,5 +139,43 @@ async fn of_several_who_make_the_first_admin_one_does() {
         assert_eq!(register::list(&world.database).await.expect("read").len(), 1);
         assert!(!register::is_empty(&world.database).await.expect("read"));
         assert_eq!(world.entries("staff.create").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn refused_changes_say_on_the_trail_whom_they_were_about() {
+    for database in both() {
+        let world = World::start(&database).await;
+        let admin = world.foreign_admin();
+        let (ann, _) = world.hire(ANN, Role::Admin).await;
+        let nobody = StaffId::new(world.seams.clock.now(), [7; 10]).to_string();
+        for (id, change, status) in [
+            (&ann, json!({ "status": "disabled" }), 409),
+            (&ann, json!({ "name": " " }), 422),
+            (&nobody, json!({ "role": "support" }), 404),
+        ] {
+            assert_eq!(patch(&world, id, &change).await.status(), status);
+        }
+        let reset = world.post(&format!("/api/staff/{nobody}/reset-password"), &admin, &json!({})).await;
+        problem(reset, 404, "staff_not_found").await;
+        for (email, name, status) in [("ANN@broker.example", "Ann", 409), ("bob@broker.example", " ", 422)] {
+            let new = json!({ "email": email, "name": name, "role": "support" });
+            assert_eq!(world.post("/api/staff", &admin, &new).await.status(), status);
+        }
+        let targets = async |action: &str| {
+            let entries = world.entries(action).await;
+            let refused = entries.into_iter().filter(|entry| entry["outcome"] == "refused");
+            refused.map(|entry| entry["target"].clone()).collect::<Vec<_>>()
+        };
+        let staff = |id: &str| json!({ "kind": "staff", "id": id });
+        assert_eq!(targets("staff.change").await, [staff(&ann), staff(&ann), staff(&nobody)]);
+        assert_eq!(targets("staff.reset_password").await, [staff(&nobody)]);
+        let added = targets("staff.create").await;
+        assert_eq!(added.len(), 2);
+        for target in added {
+            assert!(target["kind"] == "staff" && target["id"].is_object(), "an address is sealed: {target}");
+        }
+        let beside = world.disclosed("staff.create").await;
+        assert!(beside.iter().any(|one| one["/target/id"] == "bob@broker.example"), "{beside:?}");
     }
 }

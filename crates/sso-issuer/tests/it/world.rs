@@ -10,8 +10,8 @@ use contract::audit::{Actor, ActorKind, Category, Entry, Outcome};
 use contract::clock::{Clock, ManualClock, Timestamp};
 use contract::ids::{ClientRef, EntryId};
 use contract::internal::{
-    FIND_CLIENTS, FindClients, FoundClient, FoundClients, RECORD_IMPERSONATIONS, RecordImpersonations,
-    RecordedImpersonations,
+    FIND_CLIENTS, FindClients, FoundClient, FoundClients, GATEWAY, RECORD_IMPERSONATIONS,
+    RecordImpersonations, RecordedImpersonations,
 };
 use contract::resources::ClientStatus;
 use db::{Database, on_backend};
@@ -37,6 +37,9 @@ pub(crate) const PLATFORM: &str = "https://trade.example";
 pub(crate) const TOKEN_START: &str = "eyJ0eXAiOiJKV1Qi";
 /// An address that nobody listens on: port 9 of this machine.
 const NOBODY: &str = "http://127.0.0.1:9";
+
+/// The most that service-api takes in one body, in bytes.
+const LARGEST_BODY: usize = 128 * 1024;
 
 /// When the tests' time begins.
 pub(crate) fn start_of_time() -> Timestamp {
@@ -70,6 +73,13 @@ impl World {
     /// Another replica on the same database, in the same time.
     pub(crate) async fn beside(&self, on: &TestDatabase) -> Self {
         let (seams, hands) = (self.seams.clone(), self.hands.clone());
+        Self::start_among(on, seams, hands, Arc::clone(&self.service_api), |_| {}).await
+    }
+
+    /// As [`World::beside`], with a clock of its own that is this far ahead.
+    pub(crate) async fn beside_ahead(&self, on: &TestDatabase, by: Duration) -> Self {
+        let (clock, hands) = Clock::manual(self.seams.clock.now().plus(by));
+        let seams = Seams { clock, random: Random::system() };
         Self::start_among(on, seams, hands, Arc::clone(&self.service_api), |_| {}).await
     }
 
@@ -139,6 +149,17 @@ impl World {
         self.post("/api/auth/login", "", &json!({ "email": email, "password": password })).await
     }
 
+    /// Logs in from this address, as the gateway tells it.
+    pub(crate) async fn log_in_from(&self, address: &str, email: &str, password: &str) -> Response {
+        let now = self.seams.clock.now();
+        let token = auth::internal_token::issue(&ring(INTERNAL), GATEWAY, sso_issuer::NAME, now);
+        let asked = self
+            .request(Method::POST, "/api/auth/login")
+            .json(&json!({ "email": email, "password": password }));
+        let told = asked.header("x-crm-internal", token).header("x-crm-client-address", address);
+        told.send().await.expect("an answer")
+    }
+
     /// A JWT as another part of the CRM signs it, made `age` seconds ago and valid for an hour from now.
     pub(crate) fn foreign(&self, mut claims: Value, age: i64) -> String {
         let now = self.seams.clock.now().as_seconds();
@@ -189,6 +210,24 @@ impl World {
         entries.filter(|entry| entry["action"] == action).collect()
     }
 
+    /// What opens the digests of each entry of this action, oldest first: its values by their places.
+    pub(crate) async fn disclosed(&self, action: &str) -> Vec<Value> {
+        let lines = self.texts("select payload || '\n' || disclosures as text from outbox order by id").await;
+        let entries = lines.iter().map(|line| line.split_once('\n').expect("two texts"));
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let of_action = entries.filter(|(payload, _)| json(payload)["action"] == action);
+        let opened = of_action.map(|(_, disclosures)| {
+            let all: Vec<String> = serde_json::from_str(disclosures).expect("a list of texts");
+            let one = |text: &String| {
+                let (_, place, value): (String, String, String) =
+                    serde_json::from_str(text).expect("three texts");
+                (place, Value::String(value))
+            };
+            Value::Object(all.iter().map(one).collect())
+        });
+        opened.collect()
+    }
+
     /// Everything that the database holds in the open or beside it, as one text.
     pub(crate) async fn all_texts(&self) -> String {
         let mut all = self.texts("select payload || disclosures as text from outbox").await;
@@ -234,27 +273,38 @@ pub(crate) struct ServiceApi {
     pub(crate) server: MockServer,
     /// It answers 503 while this is set.
     pub(crate) away: Arc<AtomicBool>,
+    /// It takes no impersonations while this is set.
+    pub(crate) deaf: Arc<AtomicBool>,
 }
 
 impl ServiceApi {
     async fn start() -> Self {
         let server = MockServer::start().await;
         let away = Arc::new(AtomicBool::new(false));
-        let (finding, recording) = (Arc::clone(&away), Arc::clone(&away));
+        let deaf = Arc::new(AtomicBool::new(false));
+        let (finding, recording, hearing) = (Arc::clone(&away), Arc::clone(&away), Arc::clone(&deaf));
         Mock::given(method("POST"))
             .and(path(FIND_CLIENTS))
             .respond_with(move |request: &Request| {
                 let FindClients { id } = request.body_json().expect("a question");
-                answer(&finding, FoundClients { matches: found(&id) })
+                answer(&finding, FoundClients { matches: found(&id), pending: id == PENDING })
             })
             .mount(&server)
             .await;
         Mock::given(method("POST"))
             .and(path(RECORD_IMPERSONATIONS))
-            .respond_with(move |_: &Request| answer(&recording, RecordedImpersonations { recorded: 0 }))
+            .respond_with(move |request: &Request| {
+                if hearing.load(Ordering::SeqCst) {
+                    return ResponseTemplate::new(503);
+                }
+                if request.body.len() > LARGEST_BODY {
+                    return ResponseTemplate::new(413);
+                }
+                answer(&recording, RecordedImpersonations { recorded: 0 })
+            })
             .mount(&server)
             .await;
-        Self { server, away }
+        Self { server, away, deaf }
     }
 
     /// What it was told, whether or not it acknowledged.
@@ -282,6 +332,9 @@ fn answer(away: &AtomicBool, body: impl serde::Serialize) -> ResponseTemplate {
 pub(crate) fn client() -> ClientRef {
     ClientRef::new(start_of_time(), [7; 10])
 }
+
+/// The id of a client whom an acknowledged event names, and nobody knows yet.
+pub(crate) const PENDING: &str = "pending";
 
 /// Who has this id.
 fn found(id: &str) -> Vec<FoundClient> {

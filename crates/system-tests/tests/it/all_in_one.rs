@@ -3,16 +3,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use contract::clock::Clock;
 use contract::events::{Envelope, Reading, read};
 use contract::kyc::KycWords;
 use test_kit::database::both;
 
-use crate::calls::{Caller, registration, told};
+use crate::calls::{Caller, registration, segment, told};
 use crate::harness::{
-    AllInOne, PATIENCE, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, wait_for,
-    wait_until_ready,
+    AllInOne, PATIENCE, Running, SECRETS, WEBHOOK_SECRET, address_line, command, repository_file, run,
+    wait_for, wait_until_ready,
 };
 
 /// Starts it with no setting but the address: as `cargo run` on a laptop.
@@ -48,12 +49,18 @@ async fn the_first_start_makes_secrets_and_the_next_keeps_them() {
 }
 
 /// What it prints for people, to the last line.
-fn greeting(lines: &std::sync::mpsc::Receiver<String>) -> Vec<String> {
+pub(crate) fn greeting(lines: &std::sync::mpsc::Receiver<String>) -> Vec<String> {
     let mut printed = Vec::new();
     while printed.last().is_none_or(|line: &String| !line.starts_with("Ctrl-C")) {
         printed.push(lines.recv_timeout(PATIENCE).expect("a whole greeting"));
     }
     printed
+}
+
+/// What a greeting says under this name.
+pub(crate) fn said(printed: &[String], name: &str) -> String {
+    let found = printed.iter().find_map(|line| line.trim().strip_prefix(&format!("{name} ")));
+    found.unwrap_or_else(|| panic!("no {name} in {printed:?}")).trim().to_owned()
 }
 
 #[tokio::test]
@@ -66,12 +73,8 @@ async fn the_first_start_makes_an_admin_whose_password_is_shown_once_and_used_on
     };
     let (mut process, lines) = start();
     let printed = greeting(&lines);
-    let said = |name: &str| {
-        let found = printed.iter().find_map(|line| line.trim().strip_prefix(name)).map(str::trim);
-        found.unwrap_or_else(|| panic!("no {name} in {printed:?}")).to_owned()
-    };
-    let (gateway, password) = (said("gateway"), said("password"));
-    assert_eq!(said("email"), "boss@broker.example");
+    let (gateway, password) = (said(&printed, "gateway"), said(&printed, "password"));
+    assert_eq!(said(&printed, "email"), "boss@broker.example");
     wait_until_ready(&gateway).await;
     let caller = Caller::of(gateway);
     let log_in = async || {
@@ -90,7 +93,12 @@ async fn the_first_start_makes_an_admin_whose_password_is_shown_once_and_used_on
 
     let (mut process, lines) = start();
     let printed = greeting(&lines);
-    assert!(!printed.iter().any(|line| line.contains("password")), "{printed:?}");
+    assert!(!printed.iter().any(|line| line.trim().starts_with("password")), "{printed:?}");
+    // Whoever has lost theirs is told a command that works as it stands.
+    let reset = printed.iter().find(|line| line.contains("staff reset-password")).expect("a way in");
+    let reset = run(Command::new("sh").args(["-c", reset.trim()]));
+    assert!(reset.status.success(), "{reset:?}");
+    assert!(String::from_utf8_lossy(&reset.stdout).contains("one-time password"), "{reset:?}");
     assert_eq!(process.stop(), Some(0));
 }
 
@@ -164,7 +172,7 @@ async fn nothing_of_the_corpus_is_refused_into_nothing() {
     }
 }
 
-/// The client that a registration names can be read at once.
+/// The client that a registration names can be read, and is never 404.
 async fn applied(caller: &Caller, body: &[u8]) {
     let Reading::Known(Envelope { event: Some(event), .. }) =
         read(body, &KycWords::built_in(), Clock::system().now())
@@ -172,28 +180,45 @@ async fn applied(caller: &Caller, body: &[u8]) {
         panic!("accepted and unreadable: {}", String::from_utf8_lossy(body));
     };
     let Some(email) = event.identity().email else { return };
-    let path: String = email.trim().bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let (status, record) = told(caller.client(&path).await).await;
+    let (status, record) = caller.acknowledged(&segment(email.trim())).await;
     assert_eq!(status, 200, "{email}: {record}");
 }
 
-/// The README's own words: its example body is the one in `examples/`, and the commands it names exist.
+/// The commands of a help text, and those below them.
+fn commands_of(path: &[String]) -> Vec<Vec<String>> {
+    let help = run(command("crm-bridge").args(path).arg("--help"));
+    assert!(help.status.success(), "{path:?}");
+    let help = String::from_utf8(help.stdout).expect("UTF-8");
+    let Some((_, listed)) = help.split_once("Commands:\n") else { return vec![path.to_vec()] };
+    // What is indented more goes on with a line.
+    let names = listed.lines().take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split(' ').next());
+    let below = names.filter(|name| *name != "help").map(|name| [path, &[name.to_owned()]].concat());
+    below.flat_map(|path| commands_of(&path)).collect()
+}
+
+/// The README's own words: its example body is the one in `examples/`, and its table has every command.
 #[test]
 fn the_readme_says_what_is() {
     let readme = repository_file("README.md");
     assert!(readme.contains(&repository_file("examples/client.registered.json")), "the example body");
-    for words in [
-        "webhook sign",
-        "webhook send",
-        "webhook diagnose",
-        "secrets generate",
-        "secrets check",
-        "migrate",
-        "staff token",
-    ] {
-        assert!(readme.contains(&format!("crm-bridge {words}")), "{words} is not in the README");
-        let mut help = command("crm-bridge");
-        help.args(words.split(' ')).arg("--help");
-        assert!(help.output().expect("it runs").status.success(), "{words}");
+    let rows: Vec<Vec<&str>> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `crm-bridge")?.split(" | ").next())
+        .map(|cell| {
+            cell.split(|c: char| !c.is_ascii_alphabetic() && c != '-')
+                .filter(|word| !word.is_empty())
+                .collect()
+        })
+        .collect();
+    let commands = commands_of(&[]);
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in &commands {
+        let has = |row: &&Vec<&str>| command.iter().all(|word| row.contains(&word.as_str()));
+        assert!(rows.iter().any(|row| has(&row)), "{command:?} is not in the README's table: {rows:?}");
+    }
+    for row in &rows {
+        let named = |command: &Vec<String>| row.contains(&command.first().expect("a word").as_str());
+        assert!(row.is_empty() || commands.iter().any(named), "no such command: {row:?}");
     }
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use test_kit::database::{both, sqlite};
 use test_kit::ports::free_port;
 
-use crate::calls::{staff_token, told};
+use crate::calls::{segment, staff_token, told};
 use crate::harness::{AllInOne, WEBHOOK_SECRET, openssl_signature, wait_for};
 
 const EMAIL: &str = "ann@broker.example";
@@ -198,8 +198,7 @@ async fn a_script_in_what_a_sender_wrote_does_not_run() {
     let system = AllInOne::start(sqlite()).await;
     let one_time = add_staff(&system, "admin").await;
     let script = "<img src=x onerror=\"document.title='taken over'\">@example.com";
-    let path: String = script.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    assert_eq!(system.caller().client(&path).await.status(), 404);
+    assert_eq!(system.caller().client(&segment(script)).await.status(), 404);
 
     let browser = Browser::open().await;
     browser.go(&format!("{}/audit?action=client.read", system.gateway)).await;

@@ -4,6 +4,7 @@ use auth::secret::Secret;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use test_kit::credentials;
+use test_kit::waiting::eventually;
 
 use crate::harness::{JWT_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client, wait_for};
 
@@ -46,6 +47,12 @@ impl Caller {
             .send()
             .await
             .expect("an answer")
+    }
+
+    /// What is answered of a client whom an acknowledged event names. Under load its effect may take longer than a call waits; the call
+    /// is then refused as `client_pending`, and made again. Every other answer is the last.
+    pub(crate) async fn acknowledged(&self, email: &str) -> (u16, Value) {
+        eventually(async || told(self.client(email).await).await, |answer| !is_pending(answer)).await
     }
 
     /// The newest entries of the trail that match the query.
@@ -104,6 +111,16 @@ pub(crate) async fn told(answer: Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.expect("a body");
     (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}")))
+}
+
+/// Does the answer say that the client's event is still to be applied?
+pub(crate) fn is_pending((status, answer): &(u16, Value)) -> bool {
+    *status == 503 && answer["code"] == "client_pending"
+}
+
+/// A text as one segment of a path, each byte of it escaped.
+pub(crate) fn segment(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// A registration as platforms send it.

@@ -22,6 +22,8 @@ pub(crate) struct Cluster {
     ports: BTreeMap<&'static str, u16>,
     running: BTreeMap<&'static str, Running>,
     settings: Vec<(&'static str, String)>,
+    /// Does each program come to PostgreSQL in its own role, those of `deploy/postgres`?
+    in_roles: bool,
 }
 
 impl Cluster {
@@ -32,13 +34,26 @@ impl Cluster {
 
     /// The same, with settings of every service besides those that it needs.
     pub(crate) async fn start_with(database: TestDatabase, settings: Vec<(&'static str, String)>) -> Self {
+        Self::launch_all(database, settings, false).await
+    }
+
+    /// The same on a PostgreSQL that has the roles of `deploy/postgres`: migrated by the owner, each service in its own role.
+    pub(crate) async fn start_in_roles(database: TestDatabase) -> Self {
+        Self::launch_all(database, Vec::new(), true).await
+    }
+
+    async fn launch_all(
+        database: TestDatabase,
+        settings: Vec<(&'static str, String)>,
+        in_roles: bool,
+    ) -> Self {
         let ports = SERVICES.into_iter().map(|service| (service, free_port())).collect();
         let data = tempfile::tempdir().expect("a folder");
-        let mut cluster = Self { database, data, ports, running: BTreeMap::new(), settings };
+        let mut cluster = Self { database, data, ports, running: BTreeMap::new(), settings, in_roles };
         let mut migrate = command("crm-bridge");
         migrate.arg("--data-dir").arg(cluster.data.path()).arg("migrate");
         if cluster.database.backend() == Backend::Postgres {
-            migrate.env("DATABASE_URL", cluster.database.url_text("whole"));
+            migrate.env("DATABASE_URL", cluster.postgres_url("crm_owner"));
         }
         let migrated = run(&mut migrate);
         assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
@@ -84,9 +99,15 @@ impl Cluster {
         self.running[service].log()
     }
 
+    /// The database, in this role where there are roles.
+    pub(crate) fn postgres_url(&self, role: &str) -> String {
+        let url = self.database.url_text("whole");
+        if self.in_roles { url.replace("user=postgres", &format!("user={role}")) } else { url }
+    }
+
     fn command(&self, service: &'static str) -> Command {
         let database = match self.database.backend() {
-            Backend::Postgres => self.database.url_text("whole"),
+            Backend::Postgres => self.postgres_url(&service.replace('-', "_")),
             Backend::Sqlite => {
                 format!("sqlite:{}", self.data.path().join(format!("{service}.sqlite")).display())
             }

@@ -6,10 +6,11 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use test_kit::database::{Backend, both, postgres, sqlite};
+use test_kit::ports::free_port;
 
 use crate::harness::{
-    AllInOne, JWT_SECRET, SECRETS, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, run,
-    wait_for,
+    AllInOne, JWT_SECRET, Running, SECRETS, SERVICE_API_TOKEN, WEBHOOK_SECRET, client, command,
+    openssl_signature, run, wait_for,
 };
 
 const BODY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/client.registered.json");
@@ -215,6 +216,32 @@ async fn staff_are_added_disabled_and_reset_by_command_and_each_change_is_on_the
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn health_is_yes_or_no() {
+    let health = |url: &str| {
+        let output = run(&mut crm_bridge(&["health", url, "--json"]));
+        (output.status.code(), json(&output))
+    };
+    let system = AllInOne::start(sqlite()).await;
+    assert_eq!(health(&system.gateway), (Some(0), serde_json::json!({"ready": true, "status": 200})));
+
+    // One whose tables were never made.
+    let address = format!("127.0.0.1:{}", free_port());
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut program = command("audit-log");
+    program.envs(SECRETS).env("LISTEN_ADDRESS", &address).env("SSO_ISSUER_URL", "http://127.0.0.1:9");
+    program.env("DATABASE_URL", format!("sqlite:{}/audit-log.sqlite", folder.path().display()));
+    let (mut process, _lines) = Running::start(&mut program);
+    let url = format!("http://{address}");
+    wait_for("it to serve", async || client().get(format!("{url}/livez")).send().await.is_ok()).await;
+    assert_eq!(health(&url), (Some(1), serde_json::json!({"ready": false, "status": 503})));
+    process.kill();
+    // Nobody there: no as well, and Docker keeps the code 2 for itself.
+    assert_eq!(health(&url), (Some(1), serde_json::json!({"ready": false, "status": null})));
+    let said = run(&mut crm_bridge(&["health", &url]));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("can't be reached"), "{said:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use crate::cluster::SERVICES;
 use crate::harness::{SECRETS, command, run};
 
 fn refused(output: &Output, setting: &str, value: &str) {
@@ -12,12 +13,9 @@ fn refused(output: &Output, setting: &str, value: &str) {
     assert!(value.is_empty() || !said.contains(value.trim()), "shows the value: {said}");
 }
 
-const PROGRAMS: [&str; 6] =
-    ["webhook-ingest", "service-api", "sso-issuer", "audit-log", "dashboard", "gateway"];
-
 #[test]
 fn a_missing_secret_is_named() {
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut command = command(program);
         complete(&mut command).env_remove("INTERNAL_SECRET");
         refused(&run(&mut command), "INTERNAL_SECRET is not set", "");
@@ -49,7 +47,7 @@ fn a_limit_that_is_no_number_within_bounds_is_named() {
 
 #[test]
 fn a_bad_address_is_named() {
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut command = command(program);
         complete(&mut command).env("LISTEN_ADDRESS", "not-an-address");
         refused(&run(&mut command), "LISTEN_ADDRESS: not-an-address", "");
@@ -58,16 +56,36 @@ fn a_bad_address_is_named() {
 
 #[test]
 fn white_space_around_a_secret_is_named() {
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut command = command(program);
         complete(&mut command).env("INTERNAL_SECRET", " padded-padded-padded-padded-padded-padded");
         refused(&run(&mut command), "INTERNAL_SECRET", "padded-padded");
     }
 }
 
+/// I17: half of a key pair stands where a shared secret belongs.
+#[test]
+fn a_pem_file_in_place_of_a_secret_is_named() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nplaceholder-placeholder\n-----END PRIVATE KEY-----";
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("secret");
+    std::fs::write(&file, format!("{pem}\n")).expect("written");
+    for program in SERVICES {
+        let mut given = command(program);
+        refused(
+            &run(complete(&mut given).env("INTERNAL_SECRET", pem)),
+            "INTERNAL_SECRET is a PEM",
+            "placeholder",
+        );
+        let mut read = command(program);
+        complete(&mut read).env_remove("INTERNAL_SECRET").env("INTERNAL_SECRET_FILE", &file);
+        refused(&run(&mut read), "is a PEM file", "placeholder");
+    }
+}
+
 #[test]
 fn short_secrets_are_refused_in_production() {
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut command = command(program);
         complete(&mut command).env("ENVIRONMENT", "production").env("INTERNAL_SECRET", "hunter2hunter2");
         refused(&run(&mut command), "INTERNAL_SECRET", "hunter2hunter2");
@@ -76,7 +94,7 @@ fn short_secrets_are_refused_in_production() {
 
 #[test]
 fn two_secrets_of_one_value_are_named() {
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut command = command(program);
         complete(&mut command).env("INTERNAL_SECRET", crate::harness::JWT_SECRET);
         refused(&run(&mut command), "JWT_SECRET", crate::harness::JWT_SECRET);
@@ -86,7 +104,7 @@ fn two_secrets_of_one_value_are_named() {
 #[test]
 fn a_setting_that_is_not_text_is_named() {
     use std::os::unix::ffi::OsStrExt as _;
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut command = command(program);
         complete(&mut command).env("INTERNAL_SECRET", std::ffi::OsStr::from_bytes(b"\xff\xfe"));
         refused(&run(&mut command), "INTERNAL_SECRET", "");
@@ -98,7 +116,7 @@ fn a_secret_can_come_from_a_file_and_not_from_both() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("secret");
     std::fs::write(&file, "padded-padded-padded-padded-padded \n").expect("written");
-    for program in PROGRAMS {
+    for program in SERVICES {
         let mut both = command(program);
         complete(&mut both).env("INTERNAL_SECRET_FILE", &file);
         refused(&run(&mut both), "INTERNAL_SECRET_FILE", "padded-padded");
@@ -132,7 +150,7 @@ fn a_database_that_cannot_be_reached_is_named_with_its_cause() {
         let data = tempfile::tempdir().expect("a folder");
         let mut command = command("crm-bridge");
         command.arg("--data-dir").arg(data.path()).args(arguments).env("DATABASE_URL", url);
-        let output = run(&mut command);
+        let output = run(command.env("LISTEN_ADDRESS", "127.0.0.1:0"));
         refused(&output, "DATABASE_URL", "hunter2");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("refused") || said.contains("timed out"), "the cause: {said}");

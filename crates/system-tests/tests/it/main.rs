@@ -19,6 +19,8 @@ mod configuration;
 #[cfg(test)]
 mod containers;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod harness;
@@ -31,9 +33,17 @@ mod limits;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod sim;
+#[cfg(test)]
+mod simulator;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

@@ -10,19 +10,23 @@ use test_kit::database::{postgres, sqlite};
 use test_kit::waiting::wait_for;
 
 use crate::calls::{Caller, staff_token};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SERVICES};
 use crate::harness::{INTERNAL_SECRET, SERVICE_API_TOKEN, WEBHOOK_SECRET, client};
 
 /// Every service and its table.
 fn tables() -> [(&'static str, RouteTable); 6] {
-    [
-        (audit_log::NAME, audit_log::routes::table()),
-        (gateway::NAME, gateway::routes::table()),
-        (dashboard::NAME, dashboard::routes::table()),
-        (service_api::NAME, service_api::routes::table()),
-        (sso_issuer::NAME, sso_issuer::routes::table()),
-        (webhook_ingest::NAME, webhook_ingest::routes::table()),
-    ]
+    SERVICES.map(|service| {
+        let table = match service {
+            audit_log::NAME => audit_log::routes::table(),
+            gateway::NAME => gateway::routes::table(),
+            dashboard::NAME => dashboard::routes::table(),
+            service_api::NAME => service_api::routes::table(),
+            sso_issuer::NAME => sso_issuer::routes::table(),
+            webhook_ingest::NAME => webhook_ingest::routes::table(),
+            other => panic!("{other} has no URL table here"),
+        };
+        (service, table)
+    })
 }
 
 /// A path that the pattern matches.

@@ -4,16 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use auth::secret::Secret;
-use reqwest::Method;
-use serde_json::Value;
 use test_kit::database::{both, postgres};
-use test_kit::waiting::eventually;
 use trading_sim::check;
 use trading_sim::crm::{ServiceApi, Webhooks};
 use trading_sim::platform::{Delivery, Expectation, Plan, PlanOptions};
 use trading_sim::traffic::Sending;
 
-use crate::calls::{Caller, told};
+use crate::calls::Caller;
 use crate::cluster::{Cluster, SERVICES};
 use crate::harness::{AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, wait_for};
 
@@ -37,34 +34,14 @@ async fn send(sending: &mut Sending, deliveries: &[Delivery]) {
     }
 }
 
-/// All payments of a client, page by page.
-async fn transactions(caller: &Caller, email: &str) -> Vec<Value> {
-    let email: String = email.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let (mut all, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let path = format!("/api/service/clients/{email}/transactions?limit=200{cursor}");
-        let answer = caller.request(Method::GET, &path).bearer_auth(SERVICE_API_TOKEN).send().await;
-        let (status, mut page) = told(answer.expect("an answer")).await;
-        assert_eq!(status, 200, "{page}");
-        all.append(page["transactions"].as_array_mut().expect("transactions"));
-        match page["nextCursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return all,
-        }
-    }
-}
-
 /// Everything the CRM answers about every client is what it must be.
 async fn assert_as_expected(expectation: &Expectation, gateway: &str) {
     let crm = ServiceApi::new(gateway, Secret::new(SERVICE_API_TOKEN), TRIES).expect("a URL");
     let differences = check::compare(expectation, &crm).await.expect("answers");
     assert_eq!(differences, Vec::<String>::new());
-    let caller = Caller::of(gateway);
     for client in expectation.clients.values() {
-        // What was acknowledged takes effect soon, and not at once.
-        let look = async || transactions(&caller, client.email()).await;
-        let there = eventually(look, |there| check::of_transactions(client, there).is_empty()).await;
-        assert!(there.iter().all(|one| one["state"] == "completed"), "{there:?}");
+        let payments = crm.transactions(client.email()).await.expect("answers");
+        assert!(payments.iter().all(|one| one["state"] == "completed"), "{payments:?}");
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -190,8 +192,14 @@ async fn notes_and_activity(caller: &Caller) {
 async fn impersonates(caller: &Caller) {
     let call =
         || caller.request(Method::POST, "/api/clients/1001/impersonate").bearer_auth(staff_token("admin"));
-    let ways =
-        [call(), call().header(CONTENT_TYPE, "application/json"), call().json(&json!({"reason": "asked"}))];
+    // I8 and I13: nothing that a caller makes up gets into the link.
+    let made_up = json!({"impersonatedBy": "evil@x.example", "clientEmail": "evil@x.example", "exp": 1, "role": "evil"});
+    let ways = [
+        call(),
+        call().header(CONTENT_TYPE, "application/json"),
+        call().json(&json!({"reason": "asked"})),
+        call().header("host", "evil.example").header("x-forwarded-host", "evil.example").json(&made_up),
+    ];
     let mut tokens = BTreeSet::new();
     for request in ways {
         let answer = request.send().await.expect("an answer");
@@ -202,11 +210,14 @@ async fn impersonates(caller: &Caller) {
         assert_members(&answer, &["ssoToken", "ssoUrl", "expiresIn"]);
         let token = answer["ssoToken"].as_str().expect("a token");
         let url = answer["ssoUrl"].as_str().expect("a URL");
-        assert!(url.ends_with(&format!("/sso/impersonate?token={token}")), "{url}");
+        assert_eq!(url, format!("http://127.0.0.1:9090/sso/impersonate?token={token}"));
+        let claims = token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+        let claims = String::from_utf8(claims.expect("base64url")).expect("text");
+        assert!(claims.contains("staff@broker.example") && !claims.contains("evil"), "{claims}");
         assert_eq!(answer["expiresIn"], 900);
         tokens.insert(token.to_owned());
     }
-    assert_eq!(tokens.len(), 3, "each token is its own");
+    assert_eq!(tokens.len(), 4, "each token is its own");
     let refused = caller
         .request(Method::POST, "/api/clients/1001/impersonate")
         .bearer_auth(staff_token("support"))
@@ -222,7 +233,7 @@ async fn impersonates(caller: &Caller) {
         let (_, answer) =
             service(caller, Method::GET, "clients/ann@example.com/activity?type=client.impersonated", None)
                 .await;
-        answer["activities"].as_array().is_some_and(|activities| activities.len() == 3)
+        answer["activities"].as_array().is_some_and(|activities| activities.len() == 4)
     })
     .await;
 }

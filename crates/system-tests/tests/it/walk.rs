@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use test_kit::database::both;
+use test_kit::waiting::eventually;
 
+use crate::calls::{is_pending, registration, staff_token, told};
 use crate::harness::{
     AllInOne, SERVICE_API_TOKEN, WEBHOOK_SECRET, command, openssl_signature, repository_file, run, wait_for,
 };
@@ -17,6 +20,13 @@ fn curl(arguments: &[&str]) -> (u16, Value) {
     let (body, status) = text.rsplit_once('\n').expect("a status line");
     let body = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error} in {body}"));
     (status.parse().expect("a status"), body)
+}
+
+/// curl of a client whom an acknowledged event names; again, for as long as the answer is that the event is still to be applied.
+async fn curl_record(gateway: &str, email: &str) -> (u16, Value) {
+    let url = format!("{gateway}/api/service/clients/{email}");
+    let bearer = format!("Authorization: Bearer {SERVICE_API_TOKEN}");
+    eventually(async || curl(&[&url, "-H", &bearer]), |answer| !is_pending(answer)).await
 }
 
 /// The signature and the body that Node's `crypto` and `JSON.stringify` make, as platforms do.
@@ -50,9 +60,7 @@ async fn a_webhook_signed_by_openssl_becomes_a_record_at_once() {
         let (status, again) = curl(&[&url, "-H", &header, "--data-binary", &body]);
         assert_eq!((status, &again), (200, &json!({"status": "duplicate", "eventId": event_id})));
 
-        let record_url = format!("{}/api/service/clients/Ann@Example.com", system.gateway);
-        let bearer = format!("Authorization: Bearer {SERVICE_API_TOKEN}");
-        let (status, record) = curl(&[&record_url, "-H", &bearer]);
+        let (status, record) = curl_record(&system.gateway, "Ann@Example.com").await;
         assert_eq!(status, 200, "{record}");
         assert_eq!(record["clientId"], "1001");
         assert_eq!(record["email"], "ann@example.com");
@@ -60,8 +68,12 @@ async fn a_webhook_signed_by_openssl_becomes_a_record_at_once() {
         assert_eq!(record["status"], "active");
 
         // The duplicate is an attempt too, and has no effect.
-        for (action, count) in [("webhook.receive", 2), ("event.apply", 1), ("client.read", 1)] {
-            system.caller().on_trail(&format!("action={action}"), count).await;
+        for (query, count) in [
+            ("action=webhook.receive", 2),
+            ("action=event.apply", 1),
+            ("action=client.read&outcome=success", 1),
+        ] {
+            system.caller().on_trail(query, count).await;
         }
     }
 }
@@ -79,9 +91,7 @@ async fn a_webhook_signed_by_node_is_accepted_as_it_is() {
         let header = format!("x-webhook-signature: {signature}");
         let (status, answer) = curl(&[&url, "-H", &header, "--data-binary", &body]);
         assert_eq!((status, answer["status"].as_str()), (200, Some("accepted")), "{answer}");
-        let record_url = format!("{}/api/service/clients/zo%C3%AB@example.com", system.gateway);
-        let (status, record) =
-            curl(&[&record_url, "-H", &format!("Authorization: Bearer {SERVICE_API_TOKEN}")]);
+        let (status, record) = curl_record(&system.gateway, "zo%C3%AB@example.com").await;
         assert_eq!((status, record["clientId"].as_str()), (200, Some("7")), "{record}");
         assert_eq!(record["firstName"], "Zoë \u{1F600}");
     }
@@ -138,26 +148,36 @@ async fn the_trail_says_what_was_wrong_with_a_signature() {
 async fn an_acknowledged_client_is_never_404() {
     for database in both() {
         let system = AllInOne::start(database).await;
-        let client = crate::harness::client();
+        let caller = system.caller();
         for number in 0..1_000 {
-            let email = format!("walker-{number}@example.com");
-            let body = json!({"event": "client.registered", "data": {"clientId": format!("w{number}"), "email": email}}).to_string();
-            let signature = auth::webhook::sign(&auth::secret::Secret::new(WEBHOOK_SECRET), body.as_bytes());
-            let accepted = client
-                .post(format!("{}/api/webhooks/site", system.gateway))
-                .header("x-webhook-signature", signature)
-                .body(body)
-                .send()
-                .await
-                .expect("an answer");
-            assert_eq!(accepted.status(), 200);
-            let read = client
-                .get(format!("{}/api/service/clients/{email}", system.gateway))
-                .bearer_auth(SERVICE_API_TOKEN)
-                .send()
-                .await
-                .expect("an answer");
-            assert_eq!(read.status(), 200, "client {number}");
+            let (id, email) = (format!("w{number}"), format!("walker-{number}@example.com"));
+            assert_eq!(caller.webhook(&registration(&id, &email)).await.status(), 200);
+            let (status, record) = caller.acknowledged(&email).await;
+            assert_eq!((status, record["clientId"].as_str()), (200, Some(&*id)), "{record}");
+        }
+    }
+}
+
+/// Staff name clients by id, and hear the truth as platforms do.
+#[tokio::test]
+async fn an_acknowledged_client_is_never_404_for_staff() {
+    for database in both() {
+        let system = AllInOne::start(database).await;
+        let caller = system.caller();
+        for number in 0..100 {
+            let (id, email) = (format!("s{number}"), format!("stroller-{number}@example.com"));
+            assert_eq!(caller.webhook(&registration(&id, &email)).await.status(), 200);
+            let calls = [
+                (Method::GET, format!("/api/clients/{id}")),
+                (Method::POST, format!("/api/clients/{id}/impersonate")),
+            ];
+            let (method, path) = calls[number % 2].clone();
+            let call = async || {
+                let call = caller.request(method.clone(), &path).bearer_auth(staff_token("admin"));
+                told(call.send().await.expect("an answer")).await
+            };
+            let answer = eventually(call, |answer| !is_pending(answer)).await;
+            assert_eq!(answer.0, 200, "{path}: {}", answer.1);
         }
     }
 }

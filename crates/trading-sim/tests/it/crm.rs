@@ -113,3 +113,19 @@ async fn a_visit_makes_the_five_calls_of_the_contract() {
     );
     assert!(seen.iter().all(|request| request.headers["authorization"] == "Bearer token"));
 }
+
+#[tokio::test]
+async fn a_note_has_one_key_however_often_it_is_sent() {
+    let crm = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).insert_header("retry-after", "0");
+    Mock::given(any()).respond_with(busy).up_to_n_times(2).mount(&crm).await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(201)).mount(&crm).await;
+    for _ in 0..2 {
+        let answer = service_api(&crm).add_note("ann@example.com", "Called.").await.expect("an answer");
+        assert_eq!(answer.status, 201);
+    }
+    let seen = crm.received_requests().await.expect("recorded");
+    let keys: Vec<_> = seen.iter().map(|request| request.headers["idempotency-key"].clone()).collect();
+    let [first, second, third, other] = &keys[..] else { panic!("{keys:?}") };
+    assert!(first == second && second == third && third != other, "{keys:?}");
+}

@@ -162,6 +162,12 @@ pub(crate) fn email_is_pending(conn: &mut Conn, email_key: &str) -> DbResult<boo
         || on_backend!(conn, |c| select(moved_to).get_result(c))?)
 }
 
+/// Whether an acknowledged event that names this clientId, of whatever source, still has its effect before it.
+pub(crate) fn client_is_pending(conn: &mut Conn, client_id: &str) -> DbResult<bool> {
+    let named = exists(inbox::table.filter(pending()).filter(inbox::client_id.eq(client_id)));
+    Ok(on_backend!(conn, |c| select(named).get_result(c))?)
+}
+
 /// Writes what became of rows, each only if it is still pending. The rows of one final state and reason are one statement.
 pub(crate) fn mark(conn: &mut Conn, fates: &[(i64, Fate)], now: UtcTime) -> DbResult<()> {
     let mut resolved: BTreeMap<(&str, Option<&str>), Vec<i64>> = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::web::{Data, Json};
 use contract::inbox::EventDetails;
-use contract::internal::{AwaitClient, AwaitedClient, ReadEvent};
+use contract::internal::{AwaitClient, AwaitedClient, ClientName, ReadEvent};
 use contract::resources::EventStatus;
 use http_kit::caller::{Caller, Internal};
 use http_kit::problem::Failure;
@@ -22,19 +22,23 @@ const LONGEST: Duration = Duration::from_millis(2_000);
 /// How often the inbox is looked at while waiting: another replica may have the client's lane.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// `POST /internal/events/await`: waits until no acknowledged, unapplied event names the e-mail, or the time is up.
+/// `POST /internal/events/await`: waits until no acknowledged, unapplied event names the client, or the time is up.
 pub(crate) async fn await_client(
     _: Caller<Internal>,
     state: Data<Arc<State>>,
     asked: Json<AwaitClient>,
 ) -> Result<Json<AwaitedClient>, Failure> {
-    let deadline = Instant::now() + Duration::from_millis(asked.wait_ms).min(LONGEST);
-    let column = email_column(&asked.email_key);
+    let AwaitClient { name, wait_ms } = asked.into_inner();
+    let deadline = Instant::now() + Duration::from_millis(wait_ms).min(LONGEST);
     loop {
         // Listening starts before looking, so that nothing is missed between the two.
         let resolved = state.signals.resolved();
-        let key = column.clone();
-        let looked = state.database.read(move |conn| inbox::email_is_pending(conn, &key)).await;
+        let name = name.clone();
+        let looked = state.database.read(move |conn| match &name {
+            ClientName::EmailKey(key) => inbox::email_is_pending(conn, &email_column(key)),
+            ClientName::ClientId(id) => inbox::client_is_pending(conn, id),
+        });
+        let looked = looked.await;
         let pending = looked.map_err(Error::Database)?;
         if !pending || Instant::now() >= deadline {
             return Ok(Json(AwaitedClient { pending }));

@@ -9,6 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::rt::spawn;
 use actix_web::web::{Bytes, Data, Json};
 use actix_web::{FromRequest, HttpRequest};
+use auth::malformed::Shape;
 use auth::standard_webhooks::{self, ID_HEADER, StandardError, TIMESTAMP_HEADER};
 use auth::webhook::{self, SignatureError};
 use contract::audit::Text;
@@ -101,13 +102,16 @@ fn explain(
 ) {
     let audit = caller.audit();
     audit.claim(trail::platform(source));
-    if SignatureError::from(fault) != SignatureError::Mismatch
-        || !state.looks.allow(source, state.clock.now())
+    if SignatureError::from(fault) == SignatureError::Missing || !state.looks.allow(source, state.clock.now())
     {
         return;
     }
     let (word, sentence) = match fault {
         Fault::Standard(StandardError::Stale) => ("stale", StandardError::Stale.to_string()),
+        Fault::Own(SignatureError::Malformed) => {
+            let shape = Shape::of(&shown.own);
+            (shape.as_str(), shape.to_string())
+        }
         _ => match shown.diagnose(&state.secrets, source, body) {
             Some(hint) => (hint.as_str(), hint.to_string()),
             None => return,

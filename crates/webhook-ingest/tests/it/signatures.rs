@@ -95,18 +95,21 @@ async fn w2_w3_a_near_miss_is_refused_and_the_trail_says_what_it_looks_like() {
         ("reserialized_json", sign(SECRET, compact)),
         ("body_plus_newline", sign(SECRET, &[&body[..], b"\n"].concat())),
         ("other_secret", sign(API_TOKEN, body)),
+        ("wrong_length", sign(SECRET, body)[1..].to_owned()),
+        ("openssl_line", format!("SHA2-256(stdin)= {}", sign(SECRET, body))),
     ];
     for (hint, signature) in &cases {
         hands.advance(Duration::from_secs(1));
         let answer = ingest.deliver_under(signature, body).await;
-        assert_eq!(answer.refusal(), (401, "signature_mismatch".to_owned()), "{hint}");
+        let code = if signature.len() == 64 { "signature_mismatch" } else { "signature_malformed" };
+        assert_eq!(answer.refusal(), (401, code.to_owned()), "{hint}");
         assert!(!answer.json().to_string().contains("looksLike"), "the answer keeps the hint to itself");
     }
     nothing_is_stored(&ingest).await;
-    let entries = refusals(&ingest, 3).await;
+    let entries = refusals(&ingest, 5).await;
     let hints: Vec<&str> =
         entries.iter().filter_map(|entry| entry["details"]["looksLike"].as_str()).collect();
-    assert_eq!(hints.len(), 3, "{entries:?}");
+    assert_eq!(hints.len(), 5, "{entries:?}");
     for (hint, _) in &cases {
         assert!(hints.iter().any(|found| found.starts_with(hint)), "{hint} in {hints:?}");
     }

@@ -112,11 +112,16 @@ async fn every_name_that_an_event_gives_its_client_is_waited_for() {
             assert_eq!(pending(email).await, true, "{email}");
         }
         assert_eq!(pending("nobody@example.com").await, false);
+        let pending_id = async |id: &str| {
+            ask(&ingest, "/internal/events/await", &json!({ "clientId": id, "waitMs": 0 })).await.json()["pending"].clone()
+        };
+        assert_eq!((pending_id("c9").await, pending_id("c").await), (json!(true), json!(false)));
         service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
         eventually(|| ingest.inbox(), |rows| states(rows) == ["applied"; 8]).await;
         for email in named.iter().flat_map(|(_, _, emails)| emails) {
             assert_eq!(pending(email).await, false, "{email}");
         }
+        assert_eq!(pending_id("c9").await, false);
         ingest.stop().await;
     }
 }

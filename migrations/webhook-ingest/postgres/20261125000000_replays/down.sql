@@ -1,4 +1,5 @@
 drop index inbox_standing;
+drop index inbox_pending_by_client_id;
 drop index inbox_pending_by_other_email;
 drop index inbox_failing_by_lane;
 drop index inbox_fresh_by_lane;

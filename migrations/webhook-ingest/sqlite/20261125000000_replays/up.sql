@@ -42,6 +42,7 @@ create index inbox_fresh_by_lane on inbox (lane, intake) where state = 'pending'
 create index inbox_failing_by_lane on inbox (lane, next_attempt_at) where state = 'pending' and attempts > 0;
 create index inbox_pending_by_email on inbox (email_key) where state = 'pending';
 create index inbox_pending_by_other_email on inbox (other_email_key) where state = 'pending' and other_email_key is not null;
+create index inbox_pending_by_client_id on inbox (client_id) where state = 'pending' and client_id is not null;
 -- What staff look for: few among many. As alternatives, because that is the form both databases find a single state in.
 create index inbox_standing on inbox (state, event_id)
     where state = 'held' or state = 'unrecognized' or state = 'dead_lettered' or state = 'conflict';

@@ -5,7 +5,7 @@ use std::path::Path;
 use db::{Database, DatabaseUrl, DbError, Migrations, Options};
 use http_kit::config::{ConfigError, Environment};
 
-use crate::commands::in_words;
+use crate::terminal::in_words;
 
 /// A service's database, and what makes its tables.
 pub(crate) struct Schema {

@@ -1,0 +1,2 @@
+drop index clients_not_searchable;
+alter table clients drop column search;
