@@ -34,7 +34,7 @@ impl Config {
         let database = environment
             .required("DATABASE_URL")?
             .parse()
-            .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+            .map_err(|_| ConfigError::invalid("DATABASE_URL", DatabaseUrl::EXPECTED))?;
         let sso_issuer_url = environment.required("SSO_ISSUER_URL")?;
         Ok(Self { listen: environment.listen(ADDRESS)?, database, internal, staff, sso_issuer_url })
     }

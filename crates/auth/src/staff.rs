@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use crate::jwt::{Claims, JwtError, Verifier};
 
+/// How far ahead of ours the clock of whoever signed a token may be, in seconds. An `iat` that lies further ahead would outlive every
+/// log-out everywhere until then.
+const AHEAD: i64 = 60;
+
 /// What staff may do. The words are exact and lower-case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,11 +64,16 @@ pub struct StaffClaims {
 /// Verifies a staff JWT.
 ///
 /// # Errors
-/// As [`Verifier::verify`]; [`JwtError::Claims`] if it names nobody, or is an impersonation token (which names a client).
+/// As [`Verifier::verify`]; [`JwtError::Claims`] if it names nobody, names somebody in control characters (which no name has, and a
+/// database may refuse), or is an impersonation token (which names a client); [`JwtError::NotYet`] if it is issued in the future.
 pub fn verify(verifier: &Verifier, token: &str, now: Timestamp) -> Result<StaffClaims, JwtError> {
     let claims = verifier.verify(token, now)?;
     // Keys already keep the two kinds apart. This holds even where someone gave both one key.
     if claims.get("impersonatedBy").is_some() {
+        return Err(JwtError::Claims);
+    }
+    let named = ["sub", "email", "sid"].into_iter().filter_map(|name| claims.text(name));
+    if named.flat_map(str::chars).any(char::is_control) {
         return Err(JwtError::Claims);
     }
     let email = claims.text("email").map(str::to_owned);
@@ -75,6 +84,9 @@ pub fn verify(verifier: &Verifier, token: &str, now: Timestamp) -> Result<StaffC
     let sub = sub.or_else(|| email.clone()).ok_or(JwtError::Claims)?;
     let session = claims.text("sid").map(str::to_owned);
     let issued_at = claims.get("iat").and_then(Value::as_i64);
+    if issued_at.is_some_and(|issued| issued.saturating_sub(AHEAD) > now.as_seconds()) {
+        return Err(JwtError::NotYet);
+    }
     Ok(StaffClaims { sub, email, roles: roles(&claims), session, issued_at })
 }
 

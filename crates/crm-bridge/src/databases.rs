@@ -75,6 +75,6 @@ pub(crate) fn of(environment: &Environment, data: &Path) -> Result<Vec<Schema>, 
 /// One SQLite file can't be all services': each has its own. Nor can one role behind PgBouncer, whose `search_path` would be all
 /// services' schema; and migrations go to the server itself.
 fn only_postgres() -> BadDatabase {
-    let expected = "postgres://user:password@host:port/name, and not PgBouncer's; leave it unset for SQLite under the data folder";
+    let expected = "postgres://user:password@host:port/name (in a password @ is written %40, / %2F, ? %3F, % %25, a space %20), and not PgBouncer's; leave it unset for SQLite under the data folder";
     ConfigError::invalid("DATABASE_URL", expected).into()
 }

@@ -6,6 +6,7 @@ use crate::url::DatabaseUrl;
 use diesel::Connection;
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::pg::PgConnection;
+use diesel::result::ConnectionError;
 use diesel::sqlite::SqliteConnection;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -62,7 +63,7 @@ impl Connector {
     fn open_with(&self, limits: bool) -> DbResult<Conn> {
         match (self.url.postgres(&self.schema, limits), self.url.sqlite_path()) {
             (Some(told), _) => {
-                let mut conn = PgConnection::establish(&told)?;
+                let mut conn = PgConnection::establish(&told).map_err(|error| refused(&self.url, error))?;
                 if self.url.is_pooled() {
                     // A statement's name is the session's, and the next transaction has another session: it would meet a stranger's.
                     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
@@ -73,6 +74,16 @@ impl Connector {
             (None, None) => Err(DbError::broken("a database address of neither engine")),
         }
     }
+}
+
+/// libpq's message, unless it quotes a password of the address.
+fn refused(url: &DatabaseUrl, error: ConnectionError) -> DbError {
+    if url.is_quoted_in(&error.to_string()) {
+        return DbError::unavailable(
+            "the server can't be reached or refused; the message is withheld because it quotes the address",
+        );
+    }
+    error.into()
 }
 
 fn open_sqlite(path: &Path) -> DbResult<SqliteConnection> {
@@ -142,5 +153,26 @@ impl r2d2::HandleError<DbError> for LogFailures {
     fn handle_error(&self, error: DbError) {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         tracing::warn!(cause, "no connection to the database");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_quotes_the_password_is_withheld() {
+        let url: DatabaseUrl = "postgres://u:s%40cretpw@h/d".parse().unwrap();
+        for (said, is_kept) in [
+            ("connection refused by \"h\"", true),
+            ("could not translate host name \"s@cretpw\"", false),
+            ("invalid percent-encoded token: \"s%40cretpw\"", false),
+        ] {
+            let error = refused(&url, ConnectionError::BadConnection(said.to_owned()));
+            assert_eq!(error.class(), Class::Unavailable);
+            assert!(!format!("{error:?}").contains("cretpw"), "{error:?}");
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause.contains(said), is_kept, "{cause}");
+        }
     }
 }

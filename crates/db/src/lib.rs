@@ -8,6 +8,7 @@ mod connect;
 mod database;
 mod error;
 mod schema;
+mod uri;
 mod url;
 
 pub mod batch;

@@ -1,5 +1,6 @@
 //! Where a database is: reads `DATABASE_URL`, and builds what each engine's client is told. It opens nothing.
 
+use crate::uri;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -42,9 +43,17 @@ pub enum UrlError {
     /// A NUL, which neither engine can be told.
     #[error("must not contain U+0000")]
     Nul,
+    /// Not what libpq reads, or it would read it otherwise than it looks.
+    #[error(
+        "must be postgres://user:password@host:port/name; in a password @ is written %40, / %2F, ? %3F, % %25, a space %20"
+    )]
+    Form,
 }
 
 impl DatabaseUrl {
+    /// What the address of a database is, for whoever gave something else.
+    pub const EXPECTED: &str = "sqlite:path or postgres://user:password@host:port/name (in a password @ is written %40, / %2F, ? %3F, % %25, a space %20)";
+
     /// The address of a SQLite file.
     pub fn sqlite(path: &Path) -> Self {
         Self(Target::Sqlite(path.to_owned()))
@@ -68,6 +77,16 @@ impl DatabaseUrl {
         match &self.0 {
             Target::Sqlite(path) => Some(path),
             Target::Postgres { .. } => None,
+        }
+    }
+
+    /// True when `text` holds a password of this address, as it stands there or decoded: libpq's messages quote parts of it.
+    pub(crate) fn is_quoted_in(&self, text: &str) -> bool {
+        match &self.0 {
+            Target::Postgres { base, params, .. } => {
+                uri::secrets(base, params).iter().any(|secret| text.contains(secret))
+            }
+            Target::Sqlite(_) => false,
         }
     }
 
@@ -123,10 +142,13 @@ impl FromStr for DatabaseUrl {
         let mut params = Vec::new();
         let mut pgbouncer = false;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=').unwrap_or((pair, "")) {
+            match pair.split_once('=').ok_or(UrlError::Form)? {
                 ("pgbouncer", value) => pgbouncer = value == "true",
                 (name, value) => params.push((name.to_owned(), value.to_owned())),
             }
+        }
+        if !uri::is_readable(base, &params) {
+            return Err(UrlError::Form);
         }
         Ok(Self(Target::Postgres { base: base.to_owned(), params, pgbouncer }))
     }
@@ -175,8 +197,48 @@ mod tests {
     }
 
     #[test]
+    fn what_libpq_would_quote_is_refused() {
+        for text in [
+            "u:secretpw@[bad/x",
+            "u:secretpw@[]/x",
+            "u:sec%ret@127.0.0.1/x",
+            "u:sec%00ret@127.0.0.1/x",
+            "u:secret%2@127.0.0.1/x",
+            "u:se cretpw@127.0.0.1/x",
+            "u:se@cretpw@127.0.0.1/x",
+            "u:se/cretpw@127.0.0.1/x",
+            "u:se?cretpw@127.0.0.1/x",
+            "u:secretpw@127.0.0.1:port/x",
+            "u:secretpw@127.0.0.1:99999/x",
+            "u:secretpw@127.0.0.1/x?secretpw",
+            "u:secretpw@127.0.0.1/x?password=sec=ret",
+            "u:secretpw@127.0.0.1/x?pasword=secretpw",
+        ] {
+            let error = format!("postgres://{text}").parse::<DatabaseUrl>().unwrap_err();
+            assert_eq!(error, UrlError::Form, "{text}");
+        }
+        for text in [
+            "",
+            "/d",
+            "u:s%40%2F%3f:!$&*+;#'\"w@h,g:1,[::1]:2,%2Ftmp%2Fs/d?sslmode=require&host=/tmp/s",
+            "h:5432/d?pgbouncer=true&",
+        ] {
+            assert!(format!("postgresql://{text}").parse::<DatabaseUrl>().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_quoted_password_is_noticed_raw_and_decoded() {
+        let url = url("postgres://crm:s%40cret@h/d?sslpassword=k%2Fey");
+        for quoted in ["near \"s%40cret\"", "near \"s@cret\"", "k/ey", "k%2Fey"] {
+            assert!(url.is_quoted_in(quoted), "{quoted}");
+        }
+        assert!(!url.is_quoted_in("password authentication failed for user \"crm\""));
+    }
+
+    #[test]
     fn shows_no_user_no_password_no_parameter() {
-        let shown = format!("{0} {0:?}", url("postgres://someone:pa:ss@w@host:5/d?password=other"));
+        let shown = format!("{0} {0:?}", url("postgres://someone:pa:ss%40w@host:5/d?password=other"));
         assert_eq!(shown, "postgres://host:5/d DatabaseUrl(postgres://host:5/d)");
     }
 

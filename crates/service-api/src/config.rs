@@ -45,9 +45,8 @@ impl Config {
     /// The first setting that is missing or can't be, by its name and never by its value.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let database = environment.required("DATABASE_URL")?;
-        let database = database
-            .parse()
-            .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+        let database =
+            database.parse().map_err(|_| ConfigError::invalid("DATABASE_URL", DatabaseUrl::EXPECTED))?;
         let default_currency = environment.text("DEFAULT_CURRENCY")?;
         let default_currency = default_currency
             .as_deref()

@@ -47,7 +47,7 @@ impl Config {
         let database = environment
             .required("DATABASE_URL")?
             .parse()
-            .map_err(|_| ConfigError::invalid("DATABASE_URL", "postgres://... or sqlite:path"))?;
+            .map_err(|_| ConfigError::invalid("DATABASE_URL", DatabaseUrl::EXPECTED))?;
         Ok(Self {
             listen: environment.listen(ADDRESS)?,
             database,
@@ -85,12 +85,23 @@ fn platform_url(environment: &Environment) -> Result<String, ConfigError> {
         Mode::Production => environment.required(NAME)?,
         Mode::Development => environment.text(NAME)?.unwrap_or_else(|| PLATFORM.to_owned()),
     };
-    let invalid = || ConfigError::invalid(NAME, "an http or https URL without a query or a password");
+    let invalid = || {
+        ConfigError::invalid(
+            NAME,
+            "an http or https URL without a query, a password, or characters that are percent-encoded in one (spaces, quotes, < and >)",
+        )
+    };
     let url = Url::parse(&given).map_err(|_| invalid())?;
     let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
-    if !plain || !url.username().is_empty() || url.password().is_some() || given.contains(char::is_whitespace)
-    {
+    if !plain || !url.username().is_empty() || url.password().is_some() || !is_plain(&given) {
         return Err(invalid());
     }
     Ok(given.strip_suffix('/').unwrap_or(&given).to_owned())
+}
+
+/// Only characters of RFC 3986 but its quote, and each `%` begins two hexadecimal digits.
+fn is_plain(url: &str) -> bool {
+    let is_hex = |hex: &str| hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&()*+,;=%".contains(&byte))
+        && url.split('%').skip(1).all(|after| after.get(..2).is_some_and(is_hex))
 }

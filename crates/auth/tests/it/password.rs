@@ -1,8 +1,16 @@
 //! Passwords: Argon2id against the reference implementation's vector, and for users who do not exist.
 
-use auth::password::{PasswordError, hash, verify};
+use auth::password::{self, Memory, PasswordError};
 use auth::random::Random;
 use auth::secret::Secret;
+
+fn hash(password: &Secret, random: &Random) -> Result<String, PasswordError> {
+    password::hash(password, random, &mut Memory::default())
+}
+
+fn verify(password: &Secret, hash: Option<&str>) -> Result<bool, PasswordError> {
+    password::verify(password, hash, &mut Memory::default())
+}
 
 #[test]
 fn only_the_right_password_matches() {
@@ -59,4 +67,21 @@ fn a_hash_that_is_none_is_an_error_not_a_refusal() {
     ] {
         assert_eq!(verify(&password, Some(kept)), Err(PasswordError::Unreadable), "{kept}");
     }
+}
+
+/// Whatever was computed in it before, larger or smaller: nothing of that gets into a hash.
+#[test]
+fn memory_serves_one_hash_after_the_other() {
+    let mut memory = Memory::default();
+    let reference = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let (mine, wrong) = (Secret::new("correct horse battery staple"), Secret::new("wrong"));
+    let kept = password::hash(&mine, &Random::seeded(1), &mut memory).unwrap();
+    assert_eq!(kept, hash(&mine, &Random::seeded(1)).unwrap());
+    for _ in 0..2 {
+        assert_eq!(password::verify(&mine, Some(&kept), &mut memory), Ok(true));
+        assert_eq!(password::verify(&wrong, Some(&kept), &mut memory), Ok(false));
+        assert_eq!(password::verify(&mine, None, &mut memory), Ok(false));
+        assert_eq!(password::verify(&Secret::new("password"), Some(reference), &mut memory), Ok(true));
+    }
+    assert_eq!(format!("{memory:?}"), "Memory(65536 KiB)", "as large as the largest");
 }

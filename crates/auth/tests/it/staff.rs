@@ -87,6 +87,36 @@ fn a_structure_for_a_name_is_refused() {
     }
 }
 
+/// A name with control characters is nobody's, and PostgreSQL takes no U+0000 in a query.
+#[test]
+fn names_have_no_control_characters() {
+    for control in ['\0', '\n', '\u{1f}', '\u{7f}', '\u{85}'] {
+        let name = format!("a{control}b");
+        for claims in [
+            json!({ "sub": name }),
+            json!({ "sub": "stf_1", "email": name }),
+            json!({ "sub": "stf_1", "sid": name }),
+        ] {
+            assert_eq!(read(claims.clone()), Err(JwtError::Claims), "{claims}");
+        }
+    }
+    assert!(read(json!({ "sub": "Zoë B.", "email": "zoë@broker.example", "sid": "🦀" })).is_ok());
+}
+
+/// The clock of another part of the CRM may be ahead by a minute; more would outlive a log-out everywhere.
+#[test]
+fn nothing_is_issued_in_the_future() {
+    let issued = |iat: Value| read(json!({ "sub": "stf_1", "iat": iat })).map(|staff| staff.issued_at);
+    for iat in [0, NOW, NOW + 60] {
+        assert_eq!(issued(json!(iat)), Ok(Some(iat)));
+    }
+    for iat in [NOW + 61, i64::MAX] {
+        assert_eq!(issued(json!(iat)), Err(JwtError::NotYet));
+    }
+    assert_eq!(issued(json!(i64::MIN)), Ok(Some(i64::MIN)));
+    assert_eq!(issued(json!(u64::MAX)), Ok(None), "no whole seconds, so it says nothing");
+}
+
 /// I4, even if somebody gave both kinds one key.
 #[test]
 fn an_impersonation_token_is_not_staff() {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Uri;
 use auth::random::Random;
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value};
 use contract::clock::Clock;
@@ -35,7 +36,7 @@ struct Draft {
     random: Random,
     entry: Entry,
     /// What was asked for, told only of a request that found no route: else the route and the target say it.
-    path: String,
+    uri: Uri,
     route: Option<Arc<Route>>,
     known: bool,
     whole: bool,
@@ -83,7 +84,7 @@ impl RequestAudit {
             clock,
             random,
             entry,
-            path: request.uri().path().chars().take(LONGEST_PATH).collect(),
+            uri: request.uri().clone(),
             route: None,
             known: false,
             whole: false,
@@ -187,7 +188,8 @@ impl RequestAudit {
         let reason = refusing.map(|code| code.as_str().to_owned());
         let mut entry = Entry { outcome, reason, ..draft.entry.clone() };
         if draft.route.is_none() {
-            entry.details.insert("path".to_owned(), Text::personal(&draft.path).into());
+            let path: String = draft.uri.path().chars().take(LONGEST_PATH).collect();
+            entry.details.insert("path".to_owned(), Text::personal(path).into());
         }
         if durable { Due::Durable(entry) } else { Due::Counted { entry, whole: draft.whole } }
     }

@@ -73,7 +73,7 @@ impl Environment {
         words.with_setting(&setting).map_err(|_| ConfigError::invalid(name, expected))
     }
 
-    /// `LISTEN_ADDRESS` (`default_address`), `WORKERS` (2, at least 1), `DRAIN_SECONDS` (8).
+    /// `LISTEN_ADDRESS` (`default_address`), `WORKERS` (2; 1 to 512), `DRAIN_SECONDS` (8).
     ///
     /// # Errors
     /// Any [`ConfigError`].
@@ -81,8 +81,9 @@ impl Environment {
         let Listening { listen_address, workers, drain_seconds } = self.load("")?;
         let mut listen = Listen::on(listen_address.unwrap_or_else(|| default_address.to_owned()));
         listen.workers = workers.unwrap_or(listen.workers);
-        if listen.workers == 0 {
-            return Err(ConfigError::invalid("WORKERS", "a number from 1"));
+        // The server library panics over more.
+        if !(1..=512).contains(&listen.workers) {
+            return Err(ConfigError::invalid("WORKERS", "a number from 1 to 512"));
         }
         listen.drain = drain_seconds.map_or(listen.drain, Duration::from_secs);
         Ok(listen)

@@ -27,9 +27,24 @@ impl Environment {
         envy::from_iter(handed_out).map_err(|error| match error {
             envy::Error::MissingValue(field) => ConfigError::Missing(setting(field)),
             envy::Error::Custom(_) => {
-                ConfigError::invalid(setting(&last.borrow()), "readable as this setting; see .env.example")
+                let name = setting(&last.borrow());
+                let expected = expected(&name);
+                ConfigError::invalid(name, expected)
             }
         })
+    }
+}
+
+/// What a setting is read as, for whoever gave something else.
+fn expected(name: &str) -> &'static str {
+    match name {
+        "ENVIRONMENT" => "development or production",
+        "LOG_FORMAT" => "json or human",
+        "WORKERS" => "a number from 1 to 512",
+        "DRAIN_SECONDS" => "a number of seconds, 0 or more",
+        "SERVICE_API_RATE_LIMIT" | "FAILED_AUTH_RATE_LIMIT" => "a number from 0 to 100000",
+        "STAFF_JWT_UNKNOWN" => "accept or refuse",
+        _ => "readable as this setting; see .env.example",
     }
 }
 

@@ -124,7 +124,7 @@ pub(crate) async fn find_clients(
     let mut found = look().await?;
     let mut pending = false;
     if found.is_empty() {
-        pending = whom::id_is_pending(&caller, &state, &id).await?;
+        pending = whom::is_awaited(&caller, &state, &whom::Whom::Id(id.clone())).await?;
         // What is no longer pending was applied since the first look.
         found = look().await?;
     }

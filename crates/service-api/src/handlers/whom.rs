@@ -50,6 +50,17 @@ impl Whom {
         identity::address(asked).map(Self::Address).ok_or(Error::ClientNotFound)
     }
 
+    /// How an event may name them; `None` where none can. Our own ids are in no event.
+    fn in_events(&self) -> Option<ClientName> {
+        match self {
+            Self::Address(key) => Some(ClientName::EmailKey(key.clone())),
+            Self::Id(id) => {
+                let can_be = id.parse::<ClientRef>().is_err() && !id.contains('\0');
+                (can_be && id.chars().nth(MAX_ID_CHARS).is_none()).then(|| ClientName::ClientId(id.clone()))
+            }
+        }
+    }
+
     /// The address's key, or the id.
     pub(crate) fn as_str(&self) -> &str {
         match self {
@@ -92,16 +103,59 @@ where
     let tried = in_path(caller, request);
     let tried: String = String::from_utf8_lossy(&tried).chars().take(LONGEST_TRIED).collect();
     caller.audit().set_target("client", Text::personal(tried));
-    let (id, read) = match Whom::of(caller, request)? {
-        Whom::Id(id) => read_by_id(caller, state, id, work).await?,
-        Whom::Address(key) => read_by_email(caller, state, key, work).await?,
-    };
+    let (id, read) = read_of(caller, state, Whom::of(caller, request)?, work).await?;
     caller.audit().set_target("client", Text::open(id.to_string()));
     read
 }
 
+/// The record with this id, ours or the platform's, where it is not the path that names it.
+pub(crate) async fn by_id<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<ClientRecord, Error> {
+    let whom = Whom::Id(id.to_owned());
+    read_of(caller, state, whom, |_, record| Ok(record.clone())).await?.1
+}
+
 /// Whose record was found, and what was read about it.
 type Found<T> = (ClientRef, Result<T, Error>);
+
+/// Of the record that this names, waiting for it if an acknowledged event is still to be applied.
+async fn read_of<S, T, W>(caller: &Caller<S>, state: &State, whom: Whom, work: W) -> Result<Found<T>, Error>
+where
+    T: Send + 'static,
+    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
+{
+    let look = async || {
+        let (whom, work) = (whom.clone(), work.clone());
+        let read = state.database.read(move |conn| match record_of(conn, &whom)? {
+            Ok(record) => read_about(conn, &record, work).map(Ok),
+            Err(none) => Ok(Err(none)),
+        });
+        read.await?
+    };
+    match look().await {
+        Err(Error::ClientNotFound | Error::NoSuchId) => {}
+        found => return found,
+    }
+    let pending = is_awaited(caller, state, &whom).await?;
+    // Looked for again whatever the answer: what is no longer pending was applied since the first look.
+    match look().await {
+        Err(Error::ClientNotFound | Error::NoSuchId) if pending => Err(Error::ClientPending),
+        found => found,
+    }
+}
+
+/// The one record that this names.
+fn record_of(conn: &mut Conn, whom: &Whom) -> DbResult<Result<ClientRecord, Error>> {
+    let id = match whom {
+        Whom::Address(key) => return Ok(find::by_email(conn, key)?.ok_or(Error::ClientNotFound)),
+        Whom::Id(id) => id,
+    };
+    let mut matches = find::by_id(conn, id)?;
+    match (matches.pop(), matches.is_empty()) {
+        (Some(client), true) => find::record_of(conn, client).map(Ok),
+        (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
+        (None, _) => Ok(Err(Error::NoSuchId)),
+    }
+}
 
 /// Trouble with the database ends the whole transaction; any other failure is what came of the work.
 fn read_about<T>(
@@ -115,84 +169,11 @@ fn read_about<T>(
     }
 }
 
-/// The record with this id, ours or the platform's, where it is not the path that names it.
-pub(crate) async fn by_id<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<ClientRecord, Error> {
-    read_by_id(caller, state, id.to_owned(), |_, record| Ok(record.clone())).await?.1
-}
-
-/// Of the record with this id, ours or the platform's, waiting for it if an acknowledged event is still to be applied.
-async fn read_by_id<S, T, W>(
-    caller: &Caller<S>,
-    state: &State,
-    id: String,
-    work: W,
-) -> Result<Found<T>, Error>
-where
-    T: Send + 'static,
-    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
-{
-    let look = async || {
-        let (id, work) = (id.clone(), work.clone());
-        let read = state.database.read(move |conn| {
-            let mut matches = find::by_id(conn, &id)?;
-            match (matches.pop(), matches.is_empty()) {
-                (Some(client), true) => {
-                    let record = find::record_of(conn, client)?;
-                    read_about(conn, &record, work).map(Ok)
-                }
-                (Some(client), false) => Ok(Err(Error::ambiguous(matches.into_iter().chain([client])))),
-                (None, _) => Ok(Err(Error::NoSuchId)),
-            }
-        });
-        read.await?
-    };
-    match look().await {
-        Err(Error::NoSuchId) => {}
-        found => return found,
-    }
-    let pending = id_is_pending(caller, state, &id).await?;
-    match look().await {
-        Err(Error::NoSuchId) if pending => Err(Error::ClientPending),
-        found => found,
-    }
-}
-
-/// True if an acknowledged event that names this clientId is still to be applied after a wait. Our own ids are in no event.
-pub(crate) async fn id_is_pending<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<bool, Error> {
-    if id.parse::<ClientRef>().is_ok() || id.contains('\0') || id.chars().count() > MAX_ID_CHARS {
-        return Ok(false);
-    }
-    is_pending(caller, state, ClientName::ClientId(id.to_owned()), WAIT_MS).await
-}
-
-/// Of the record of whoever has or had this address, waiting for it if an acknowledged event is still to be applied.
-async fn read_by_email<S, T, W>(
-    caller: &Caller<S>,
-    state: &State,
-    key: EmailKey,
-    work: W,
-) -> Result<Found<T>, Error>
-where
-    T: Send + 'static,
-    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
-{
-    let look = async || {
-        let (key, work) = (key.clone(), work.clone());
-        let read = state.database.read(move |conn| match find::by_email(conn, &key)? {
-            Some(record) => read_about(conn, &record, work).map(Some),
-            None => Ok(None),
-        });
-        read.await
-    };
-    if let Some(found) = look().await? {
-        return Ok(found);
-    }
-    let pending = is_pending(caller, state, ClientName::EmailKey(key.clone()), WAIT_MS).await?;
-    // Looked for again whatever the answer: what is no longer pending was applied since the first look.
-    match look().await? {
-        Some(found) => Ok(found),
-        None if pending => Err(Error::ClientPending),
-        None => Err(Error::ClientNotFound),
+/// True if an acknowledged event that names them is still to be applied after a wait.
+pub(crate) async fn is_awaited<S>(caller: &Caller<S>, state: &State, whom: &Whom) -> Result<bool, Error> {
+    match whom.in_events() {
+        Some(name) => is_pending(caller, state, name, WAIT_MS).await,
+        None => Ok(false),
     }
 }
 

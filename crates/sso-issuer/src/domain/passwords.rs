@@ -1,6 +1,6 @@
 //! Passwords: which are good enough, one-time ones, and the few threads on which they are hashed. A hash takes 19 MiB and tens of
 //! milliseconds of one processor on purpose; without a bound, log-ins would be a way to take the machine, and without one for each
-//! network, a way to keep everybody else out.
+//! network, a way to keep everybody else out. The memory of one hash serves the next.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use auth::password::{self, PasswordError};
+use auth::password::{self, Memory, PasswordError};
 use auth::random::Random;
 use auth::secret::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,10 +46,15 @@ pub(crate) enum Trouble {
 pub(crate) struct Passwords {
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    memories: Arc<Memories>,
     networks: Arc<Networks>,
     /// How many hashes were computed.
     hashed: Arc<AtomicU64>,
 }
+
+/// What hashes were computed in and no hash is computed in now: no more of them than ever ran at once.
+#[derive(Debug, Default)]
+struct Memories(Mutex<Vec<Memory>>);
 
 /// How many were admitted of each network, of those that have any. `None` stands for all whose address is not known.
 #[derive(Debug, Default)]
@@ -66,6 +71,7 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Leave {
     running: Arc<Semaphore>,
+    memories: Arc<Memories>,
     hashed: Arc<AtomicU64>,
     _admitted: OwnedSemaphorePermit,
     _place: Place,
@@ -76,6 +82,7 @@ impl Passwords {
         Self {
             admitted: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
+            memories: Arc::default(),
             networks: Arc::default(),
             hashed: Arc::default(),
         }
@@ -85,14 +92,30 @@ impl Passwords {
     pub(crate) fn admit(&self, network: Option<IpAddr>) -> Result<Leave, Trouble> {
         let place = Place::take(&self.networks, network).ok_or(Trouble::Crowded)?;
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| Trouble::Full)?;
-        let (running, hashed) = (Arc::clone(&self.running), Arc::clone(&self.hashed));
-        Ok(Leave { running, hashed, _admitted: admitted, _place: place })
+        Ok(Leave {
+            running: Arc::clone(&self.running),
+            memories: Arc::clone(&self.memories),
+            hashed: Arc::clone(&self.hashed),
+            _admitted: admitted,
+            _place: place,
+        })
     }
 
     /// How many hashes were computed so far.
     #[cfg(test)]
     pub(crate) fn hashed(&self) -> u64 {
         self.hashed.load(Ordering::SeqCst)
+    }
+}
+
+impl Memories {
+    /// Works in a memory that is free, or a new one. Every step leaves a whole list.
+    fn with<T>(&self, work: impl FnOnce(&mut Memory) -> T) -> T {
+        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = free().pop().unwrap_or_default();
+        let done = work(&mut memory);
+        free().push(memory);
+        done
     }
 }
 
@@ -133,32 +156,32 @@ impl Leave {
     /// Is `password` the one of `hash`? Without a hash, the same work is done for nothing.
     pub(crate) async fn verify(&self, password: &Secret, hash: Option<String>) -> Result<bool, Trouble> {
         let password = password.clone();
-        self.run(move || password::verify(&password, hash.as_deref())).await
+        self.run(move |memory| password::verify(&password, hash.as_deref(), memory)).await
     }
 
     /// The hash of a password that was chosen.
     pub(crate) async fn hash(&self, password: &Secret, random: &Random) -> Result<String, Trouble> {
         let (password, random) = (password.clone(), random.clone());
-        self.run(move || password::hash(&password, &random)).await
+        self.run(move |memory| password::hash(&password, &random, memory)).await
     }
 
     /// A one-time password.
     pub(crate) async fn one_time(&self, random: &Random) -> Result<OneTimePassword, Trouble> {
         let random = random.clone();
-        self.run(move || OneTimePassword::make(&random)).await
+        self.run(move |memory| OneTimePassword::make_in(memory, &random)).await
     }
 
     async fn run<T, F>(&self, work: F) -> Result<T, Trouble>
     where
         T: Send + 'static,
-        F: FnOnce() -> Result<T, PasswordError> + Send + 'static,
+        F: FnOnce(&mut Memory) -> Result<T, PasswordError> + Send + 'static,
     {
         let slot = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Trouble::BrokeOff)?;
-        let hashed = Arc::clone(&self.hashed);
+        let (memories, hashed) = (Arc::clone(&self.memories), Arc::clone(&self.hashed));
         let limited = move || {
             let _slot = slot;
             hashed.fetch_add(1, Ordering::SeqCst);
-            work()
+            memories.with(work)
         };
         #[expect(clippy::disallowed_methods, reason = "it needs no database, and `running` is its limit")]
         let done = tokio::task::spawn_blocking(limited).await;
@@ -185,18 +208,46 @@ impl OneTimePassword {
     /// # Errors
     /// [`PasswordError::Failed`] when there is no memory to hash it in.
     pub fn make(random: &Random) -> Result<Self, PasswordError> {
+        Self::make_in(&mut Memory::default(), random)
+    }
+
+    fn make_in(memory: &mut Memory, random: &Random) -> Result<Self, PasswordError> {
         let letters = random
             .bytes::<20>()
             .map(|byte| ALPHABET.get(usize::from(byte % 32)).copied().map_or('x', char::from));
         let groups: Vec<String> = letters.chunks(5).map(|group| group.iter().collect()).collect();
         let password = Secret::new(groups.join("-"));
-        Ok(Self { hash: password::hash(&password, random)?, password })
+        Ok(Self { hash: password::hash(&password, random, memory)?, password })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Malloc keeps what every thread that ever hashed gave back, so none is given back.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_memory_of_a_hash_serves_the_next() {
+        let passwords = Passwords::new();
+        let made = || passwords.memories.0.lock().expect("whole").len();
+        let (random, password) = (Random::system(), Secret::new("a password"));
+        let leave = passwords.admit(None).expect("nobody waits");
+        leave.verify(&password, None).await.expect("hashed");
+        let hash = leave.hash(&password, &random).await.expect("hashed");
+        assert!(leave.verify(&password, Some(hash)).await.expect("hashed"));
+        leave.one_time(&random).await.expect("hashed");
+        assert_eq!((passwords.hashed(), made()), (4, 1), "one after the other need one");
+
+        let several = (0..OF_A_NETWORK - 1).map(|_| {
+            let (leave, password) = (passwords.admit(None).expect("not crowded"), password.clone());
+            tokio::spawn(async move { leave.verify(&password, None).await })
+        });
+        for one in several.collect::<Vec<_>>() {
+            one.await.expect("no panic").expect("hashed");
+        }
+        assert!((1..=AT_ONCE).contains(&made()), "{}", made());
+        assert!(passwords.hashed() > u64::try_from(OF_A_NETWORK).expect("small"));
+    }
 
     #[test]
     fn one_network_leaves_room_for_others_and_nothing_behind() {

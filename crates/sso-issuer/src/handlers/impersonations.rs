@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::private;
 use crate::db::impersonations;
 use crate::domain::impersonation::{self, Impersonation, LIFE, LONGEST_REASON, Unfit};
+use crate::domain::staff::address;
 use crate::error::Error;
 use crate::state::State;
 
@@ -53,7 +54,7 @@ pub(crate) async fn create_impersonation(
     caller.audit().set_target("client", Text::personal(&asked));
     let reason = reason(&body)?;
     let staff = caller.staff()?;
-    let staff_email = staff.email.clone().ok_or(Error::StaffWithoutEmail)?;
+    let (staff_email, _) = staff.email.as_deref().and_then(address).ok_or(Error::StaffWithoutEmail)?;
     caller.audit().add_detail("impersonatedBy", Text::personal(&staff_email));
     let found: FoundClients = state
         .service_api

@@ -135,15 +135,15 @@ async fn whoever_may_not_be_impersonated_is_not() {
                 assert!(detail.contains("acme, site"), "{detail}");
             }
         }
-        let nameless = world.foreign(json!({ "sub": "crm-8", "role": "admin" }), 0);
-        problem(
-            world.post("/api/clients/1001/impersonate", &nameless, &json!({})).await,
-            403,
-            "permission_denied",
-        )
-        .await;
+        let long = "x".repeat(3_000);
+        let no_address = [None, Some(" "), Some("noat"), Some("@broker.example"), Some(&*long)];
+        for email in no_address {
+            let nameless = world.foreign(json!({ "sub": "crm-8", "email": email, "role": "admin" }), 0);
+            let refused = world.post("/api/clients/1001/impersonate", &nameless, &json!({})).await;
+            problem(refused, 403, "permission_denied").await;
+        }
         let trail = world.entries("client.impersonate").await;
-        assert_eq!(trail.len(), 11, "each that found its route has an entry of its own");
+        assert_eq!(trail.len(), 10 + no_address.len(), "each that found its route has an entry of its own");
         let pending = |entry: &Value| entry["reason"] == "client_pending";
         assert!(trail.iter().all(|entry| entry["count"] == 1));
         assert!(

@@ -63,6 +63,8 @@ fn links_are_built_on_the_url_as_it_was_given() {
         "https://trade.example/#hunter2",
         "https://admin:hunter2@trade.example",
         "https://trade.example/a b",
+        "http://x.example/\"><script>",
+        "http://x.example/%zz",
     ] {
         let refused = read(&[("TRADING_PLATFORM_URL", bad)]).expect_err(bad);
         assert!(refused.contains("TRADING_PLATFORM_URL") && !refused.contains("hunter2"), "{refused}");

@@ -136,6 +136,73 @@ fn a_database_of_an_unknown_kind_is_named_and_its_password_is_not() {
 }
 
 #[test]
+fn an_address_of_a_database_that_its_client_would_quote_is_named_alone() {
+    let data = tempfile::tempdir().expect("a folder");
+    for address in
+        ["u:hunter2@[bad/x", "u:hunter2%re@127.0.0.1/x", "u:x hunter2@127.0.0.1/x", "u:x@hunter2@127.0.0.1/x"]
+    {
+        let url = format!("postgres://{address}");
+        for program in ["webhook-ingest", "service-api", "audit-log", "sso-issuer"] {
+            let mut alone = command(program);
+            refused(&run(complete(&mut alone).env("DATABASE_URL", &url)), "DATABASE_URL", "hunter2");
+        }
+        for arguments in [&[][..], &["migrate"], &["staff", "list"]] {
+            let mut all = command("crm-bridge");
+            all.arg("--data-dir").arg(data.path()).args(arguments).env("DATABASE_URL", &url);
+            refused(&run(all.env("LISTEN_ADDRESS", "127.0.0.1:0")), "DATABASE_URL", "hunter2");
+        }
+    }
+}
+
+#[test]
+fn what_a_setting_should_be_is_said() {
+    for (program, setting, value, expected) in [
+        ("gateway", "WORKERS", "513", "a number from 1 to 512"),
+        ("service-api", "WORKERS", "100000", "a number from 1 to 512"),
+        ("service-api", "WORKERS", "abc", "a number from 1 to 512"),
+        ("service-api", "DRAIN_SECONDS", "abc", "a number of seconds"),
+        ("gateway", "ENVIRONMENT", "hunter2", "development or production"),
+        ("gateway", "LOG_FORMAT", "hunter2", "json or human"),
+        ("gateway", "SERVICE_API_RATE_LIMIT", "-5", "a number from 0 to 100000"),
+        ("sso-issuer", "STAFF_JWT_UNKNOWN", "hunter2", "accept or refuse"),
+    ] {
+        let mut command = command(program);
+        let output = run(complete(&mut command).env(setting, value));
+        refused(&output, &format!("{setting} is not {expected}"), "hunter2");
+    }
+}
+
+/// Whoever exports the example as it stands has secrets that everybody knows.
+#[test]
+fn the_example_of_an_environment_is_refused_in_production() {
+    let example = crate::harness::repository_file(".env.example");
+    let settings: Vec<_> = example
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, _)| *name != "LISTEN_ADDRESS")
+        .collect();
+    assert!(settings.iter().any(|(name, _)| *name == "WEBHOOK_SECRET"), "{settings:?}");
+    let data = tempfile::tempdir().expect("a folder");
+    let told = |arguments: &[&str]| {
+        let mut all = command("crm-bridge");
+        all.arg("--data-dir").arg(data.path()).args(arguments).envs(settings.iter().copied());
+        run(all.env("ENVIRONMENT", "production").env("LISTEN_ADDRESS", "127.0.0.1:0"))
+    };
+    let started = told(&[]);
+    let said = String::from_utf8_lossy(&started.stderr);
+    assert_eq!(started.status.code(), Some(2), "{said}");
+    assert!(crate::harness::SECRETS.iter().any(|(name, _)| said.contains(name)), "names one: {said}");
+    let checked = told(&["secrets", "check"]);
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains("not fit for use"), "{said}");
+    for name in ["WEBHOOK_SECRET", "SERVICE_API_TOKEN", "SSO_SECRET", "JWT_SECRET", "INTERNAL_SECRET"] {
+        assert!(said.contains(&format!("refused: {name}")), "{name}: {said}");
+    }
+}
+
+#[test]
 fn the_all_in_one_refuses_as_its_services_do() {
     let data = tempfile::tempdir().expect("a folder");
     let mut command = command("crm-bridge");

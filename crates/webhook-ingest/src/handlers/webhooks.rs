@@ -21,6 +21,7 @@ use http_kit::problem::Failure;
 use crate::db::deliveries::Submission;
 use crate::domain::delivery::{Delivery, Receipt, Settled, Verdict};
 use crate::domain::lanes::Queue;
+use crate::domain::looks::Kind;
 use crate::domain::signature::{Fault, Shown};
 use crate::domain::trail;
 use crate::error::Error;
@@ -102,8 +103,12 @@ fn explain(
 ) {
     let audit = caller.audit();
     audit.claim(trail::platform(source));
-    if SignatureError::from(fault) == SignatureError::Missing || !state.looks.allow(source, state.clock.now())
-    {
+    let kind = match SignatureError::from(fault) {
+        SignatureError::Missing => return,
+        SignatureError::Malformed => Kind::Unreadable,
+        SignatureError::Mismatch => Kind::Wrong,
+    };
+    if !state.looks.allow(source, kind, state.clock.now()) {
         return;
     }
     let (word, sentence) = match fault {
