@@ -50,6 +50,9 @@ struct Run {
     /// Numbers of connections to try; the better counts for each side.
     #[arg(long, value_delimiter = ',', default_values_t = [64, 256])]
     connections: Vec<usize>,
+    /// Only the sides whose names contain this.
+    #[arg(long)]
+    side: Option<String>,
     /// The folder with the sources.
     #[arg(long, default_value = ".")]
     root: PathBuf,
@@ -90,6 +93,7 @@ fn measure(run: Run) -> Result<(), Error> {
         modules: run.modules,
         length: Duration::from_secs(run.seconds),
         connections: run.connections,
+        side: run.side,
         runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
         runs: 0,
         figures: Vec::new(),

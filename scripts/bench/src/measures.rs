@@ -29,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) modules: PathBuf,
     pub(crate) length: Duration,
     pub(crate) connections: Vec<usize>,
+    /// Only sides whose names contain this.
+    pub(crate) side: Option<String>,
     pub(crate) runtime: tokio::runtime::Runtime,
     /// Numbers the runs: no two have an event in common.
     pub(crate) runs: u32,
@@ -40,20 +42,30 @@ impl Bench {
     pub(crate) fn burst_on_postgres(&mut self) -> Result<(), Error> {
         const MEASURE: &str = "burst, PostgreSQL";
         let folder = tempfile::tempdir_in("/tmp")?;
-        let ceiling = rivals::ceiling(folder.path())?;
-        self.burst(MEASURE, CEILING, ceiling.address(), |_| Ok(String::new()))?;
-        drop(ceiling);
+        if self.wanted(CEILING) {
+            let ceiling = rivals::ceiling(folder.path())?;
+            self.burst(MEASURE, CEILING, ceiling.address(), |_| Ok(String::new()))?;
+        }
         for (side, commits) in [(EXPRESS, Commits::Three), (EXPRESS_ONE, Commits::One)] {
+            if !self.wanted(side) {
+                continue;
+            }
             let (folder, postgres) = self.database()?;
             let express = rivals::express(&self.modules, commits, &postgres, folder.path())?;
             self.burst(MEASURE, side, express.address(), |_| Ok(String::new()))?;
         }
         for (side, service) in [("ours, direct", "webhook-ingest"), ("ours, gateway", "gateway")] {
+            if !self.wanted(side) {
+                continue;
+            }
             let (folder, postgres) = self.database()?;
             let services =
                 Services::start(&Place { programs: &self.programs, folder: folder.path() }, &postgres)?;
             let address = services.address(service).ok_or_else(missing)?;
             self.burst(MEASURE, side, address, |sent| applied(&postgres, sent, services.megabytes()))?;
+        }
+        if !self.wanted(NGINX) {
+            return Ok(());
         }
         let (folder, postgres) = self.database()?;
         let services =
@@ -174,6 +186,11 @@ impl Bench {
     ) -> Outcome {
         let load = Load { address, requests, connections, length: self.length, rate };
         self.runtime.block_on(load::run(load))
+    }
+
+    /// Is this side to be measured?
+    fn wanted(&self, side: &str) -> bool {
+        self.side.as_ref().is_none_or(|part| side.contains(part.as_str()))
     }
 
     fn next_run(&mut self) -> u32 {

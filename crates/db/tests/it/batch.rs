@@ -4,19 +4,25 @@ use crate::things::{Thing, insert, keys, set, thing, things, with_things};
 use db::{BatchOptions, BatchWriter, Class, Conn, Database, DbError, DbResult, SubmitError, on_backend};
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
 use test_kit::database::{Backend, both, postgres};
 use tokio::task::JoinHandle;
 
 type Writer = BatchWriter<Thing, &'static str>;
 
-const OPTIONS: BatchOptions = BatchOptions { name: "test-writer", capacity: 1000, batch: 500 };
+const OPTIONS: BatchOptions = BatchOptions { name: "test-writer", capacity: 1000, batch: 500, threads: 1 };
 
 fn start(
     database: &Database,
     options: &BatchOptions,
     write: impl FnMut(&mut Conn, &[Thing]) -> DbResult<Vec<&'static str>> + Send + 'static,
 ) -> Writer {
+    // A writer's closure is copied for each of its threads; these hold ends of channels, and are shared.
+    let write = Arc::new(Mutex::new(write));
+    let write = move |conn: &mut Conn, rows: &[Thing]| {
+        let mut write = write.lock().unwrap_or_else(PoisonError::into_inner);
+        (*write)(conn, rows)
+    };
     BatchWriter::start(database, options, |thing: &Thing| thing.key.clone(), write).unwrap()
 }
 
