@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auth::secret::Secret;
@@ -24,14 +26,26 @@ const LAST_ANSWER: Duration = Duration::from_secs(10);
 const FIELDS: usize = 64;
 
 /// What is asked, of whom, how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) requests: Requests,
     pub(crate) connections: usize,
     pub(crate) length: Duration,
-    /// Requests a second; `None`: as many as are answered.
-    pub(crate) rate: Option<f64>,
+    pub(crate) rhythm: Rhythm,
+    /// How many acknowledged requests await their effect, as somebody else keeps counting.
+    pub(crate) unfinished: Arc<AtomicU64>,
+}
+
+/// When the next request is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rhythm {
+    /// Once the last one of its connection is answered.
+    Closed,
+    /// When it is due, at so many a second, whatever is answered.
+    Open(f64),
+    /// Once the last one of its connection is answered, unless so many await their effect, as [`Load::unfinished`] has it.
+    Behind(u64),
 }
 
 /// What came of it.
@@ -43,6 +57,8 @@ pub(crate) struct Outcome {
     pub(crate) broken: u64,
     /// Microseconds of each answer, in ascending order.
     pub(crate) latencies: Vec<u32>,
+    /// The same until the effect was seen, of those that were looked for.
+    pub(crate) sightings: Vec<u32>,
     pub(crate) seconds: f64,
 }
 
@@ -55,17 +71,28 @@ impl Outcome {
 
     /// The latency that this share of answers did not exceed, in milliseconds; 0 without answers.
     pub(crate) fn percentile(&self, share: f64) -> f64 {
-        let last = self.latencies.len().saturating_sub(1);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a share of a number of answers is one of them"
-        )]
-        let at = (last as f64 * share).ceil() as usize;
-        self.latencies.get(at).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
+        percentile(&self.latencies, share)
     }
 
+    /// The same of the sightings.
+    pub(crate) fn sighted(&self, share: f64) -> f64 {
+        percentile(&self.sightings, share)
+    }
+}
+
+fn percentile(latencies: &[u32], share: f64) -> f64 {
+    let last = latencies.len().saturating_sub(1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a number of answers is one of them"
+    )]
+    let at = (last as f64 * share).ceil() as usize;
+    latencies.get(at).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
+}
+
+impl Outcome {
     /// Fails unless all answers had this status.
     pub(crate) fn expect_only(&self, status: u16) -> Result<(), String> {
         let others = self.answers.keys().any(|answered| *answered != status);
@@ -87,26 +114,28 @@ struct Shared {
 
 /// Runs it on this thread.
 pub(crate) async fn run(load: Load) -> Outcome {
+    let (count, length) = (load.connections, load.length);
     let start = Instant::now();
     let shared = Rc::new(Shared {
         load,
         secret: Secret::new(WEBHOOK_SECRET),
         next: Cell::new(0),
         start,
-        end: start + load.length,
+        end: start + length,
         outcome: RefCell::default(),
     });
     let here = LocalSet::new();
     let mut connections = JoinSet::new();
-    for _ in 0..load.connections {
+    for _ in 0..count {
         let shared = Rc::clone(&shared);
         connections.spawn_local_on(async move { shared.converse().await }, &here);
     }
     here.run_until(async { while connections.join_next().await.is_some() {} }).await;
     drop(here);
     let mut outcome = shared.outcome.take();
-    outcome.seconds = load.length.as_secs_f64();
+    outcome.seconds = length.as_secs_f64();
     outcome.latencies.sort_unstable();
+    outcome.sightings.sort_unstable();
     outcome
 }
 
@@ -136,6 +165,15 @@ impl Shared {
                 *outcome.answers.entry(status).or_default() += 1;
                 outcome.latencies.push(u32::try_from((now - asked).as_micros()).unwrap_or(u32::MAX));
             }
+            if self.load.requests.write_next(number, &mut request) {
+                stream.write_all(&request).await?;
+                let status = timeout(LAST_ANSWER, read(&mut stream, &mut answer)).await??;
+                if status != 200 {
+                    return Err(io::Error::other("what was acknowledged is not seen"));
+                }
+                let micros = u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX);
+                self.outcome.borrow_mut().sightings.push(micros);
+            }
         }
         Ok(())
     }
@@ -144,8 +182,18 @@ impl Shared {
     async fn next(&self) -> Option<(u64, Option<Instant>)> {
         let number = self.next.get();
         self.next.set(number + 1);
-        let Some(rate) = self.load.rate else {
-            return (Instant::now() < self.end).then_some((number, None));
+        let rate = match self.load.rhythm {
+            Rhythm::Open(rate) => rate,
+            Rhythm::Closed => return (Instant::now() < self.end).then_some((number, None)),
+            Rhythm::Behind(most) => {
+                while self.load.unfinished.load(Ordering::Relaxed) >= most {
+                    if Instant::now() >= self.end {
+                        return None;
+                    }
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                return (Instant::now() < self.end).then_some((number, None));
+            }
         };
         #[expect(clippy::cast_precision_loss, reason = "no run sends 2^52 requests")]
         let due = self.start + Duration::from_secs_f64(number as f64 / rate);

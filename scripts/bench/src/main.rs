@@ -66,10 +66,26 @@ struct Run {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
+    /// Webhooks acknowledged over PostgreSQL.
     Burst,
+    /// The same over SQLite.
     Sqlite,
+    /// Webhooks applied and on the trail, without a growing backlog.
+    Sustained,
+    /// Forged webhooks refused.
     Forged,
+    /// Reads of a client.
     Reads,
+    /// The gateway's hop against nginx's.
+    Hop,
+    /// From receipt to visible.
+    Visible,
+    /// Acknowledgements at half the maximum.
+    Acknowledged,
+    /// Legitimate webhooks in a flood of forged ones.
+    Flood,
+    /// Memory over a long time.
+    Memory,
 }
 
 fn main() -> ExitCode {
@@ -98,18 +114,20 @@ fn measure(run: Run) -> Result<(), Error> {
         runs: 0,
         figures: Vec::new(),
     };
-    let asked = |measure| run.measures.is_empty() || run.measures.contains(&measure);
-    if asked(Measure::Burst) {
-        bench.burst_on_postgres()?;
-    }
-    if asked(Measure::Sqlite) {
-        bench.burst_on_sqlite()?;
-    }
-    if asked(Measure::Forged) {
-        bench.forgeries()?;
-    }
-    if asked(Measure::Reads) {
-        bench.reads()?;
+    let all = <Measure as ValueEnum>::value_variants();
+    for measure in all.iter().filter(|one| run.measures.is_empty() || run.measures.contains(one)) {
+        match measure {
+            Measure::Burst => bench.burst_on_postgres()?,
+            Measure::Sqlite => bench.burst_on_sqlite()?,
+            Measure::Sustained => bench.sustained()?,
+            Measure::Forged => bench.forgeries()?,
+            Measure::Reads => bench.reads()?,
+            Measure::Hop => bench.hop()?,
+            Measure::Visible => bench.sightings()?,
+            Measure::Acknowledged => bench.acknowledgements()?,
+            Measure::Flood => bench.flood()?,
+            Measure::Memory => bench.memory()?,
+        }
     }
     report::print(&bench.figures, &[CEILING, EXPRESS, EXPRESS_ONE, NGINX], run.json)?;
     Ok(())

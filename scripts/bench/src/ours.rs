@@ -83,6 +83,18 @@ impl Services {
     }
 }
 
+/// The gateway alone, with every service behind it on that port.
+pub(crate) fn gateway(place: &Place<'_>, behind: u16) -> Result<Process, Error> {
+    let port = free_port()?;
+    let mut command = place.command("gateway");
+    command.env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"));
+    for service in SERVICES {
+        let setting = format!("{}_URL", service.replace('-', "_").to_uppercase());
+        command.env(setting, format!("http://127.0.0.1:{behind}"));
+    }
+    Process::start("gateway", &mut command, port, place.folder)
+}
+
 /// The all-in-one over SQLite, with its files in the place's folder.
 pub(crate) fn all_in_one(place: &Place<'_>) -> Result<Process, Error> {
     let port = free_port()?;

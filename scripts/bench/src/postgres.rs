@@ -1,7 +1,10 @@
 //! A private PostgreSQL whose commits are durable, and questions to it by psql.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Error;
 
@@ -54,6 +57,46 @@ impl Postgres {
         let mut psql = Command::new("psql");
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username=postgres", "--host"]);
         run(psql.arg(&self.folder).args(["--command", query])).map(|answer| answer.trim().to_owned())
+    }
+}
+
+/// Asks a query again and again, and keeps its last answer.
+pub(crate) struct Watch {
+    psql: Child,
+    pub(crate) last: Arc<AtomicU64>,
+}
+
+impl Postgres {
+    /// Asks a query for one number five times a second, until the watch is dropped.
+    pub(crate) fn watch(&self, query: &str) -> Result<Watch, Error> {
+        let mut psql = Command::new("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username=postgres", "--host"]);
+        psql.arg(&self.folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut psql = psql.spawn().map_err(|cause| Error::Start { name: "psql".to_owned(), cause })?;
+        if let Some(mut stdin) = psql.stdin.take() {
+            writeln!(stdin, "{query} \\watch 0.2")?;
+        }
+        let last = Arc::new(AtomicU64::new(0));
+        let (output, told) = (psql.stdout.take(), Arc::clone(&last));
+        std::thread::spawn(move || {
+            // Other lines say when it was asked.
+            for line in
+                output.into_iter().flat_map(|output| BufReader::new(output).lines()).map_while(Result::ok)
+            {
+                if let Ok(number) = line.trim().parse() {
+                    told.store(number, Ordering::Relaxed);
+                }
+            }
+        });
+        Ok(Watch { psql, last })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Err(error) = self.psql.kill().and_then(|()| self.psql.wait()) {
+            crate::report::say(&format!("psql did not end: {error}"));
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 use serde::Serialize;
 
+use crate::load::Outcome;
+
 /// One side's figures for one measure, at the number of connections that served it better.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Figure {
@@ -17,6 +19,26 @@ pub(crate) struct Figure {
     pub(crate) p99_ms: f64,
     /// What else there is to know.
     pub(crate) note: String,
+}
+
+impl Figure {
+    /// The figures of one load; what is counted are all its answers.
+    pub(crate) fn of(
+        measure: &'static str,
+        side: &'static str,
+        connections: usize,
+        outcome: &Outcome,
+    ) -> Self {
+        Self {
+            measure,
+            side,
+            connections,
+            per_second: outcome.answers.keys().map(|status| outcome.per_second(*status)).sum(),
+            p50_ms: outcome.percentile(0.5),
+            p99_ms: outcome.percentile(0.99),
+            note: String::new(),
+        }
+    }
 }
 
 /// Prints them: as JSON, or as a table with each side's ratio to the sides named in `against`, within its measure.

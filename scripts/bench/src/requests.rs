@@ -12,6 +12,8 @@ pub(crate) const SERVICE_API_TOKEN: &str = "bench-service-token-bench-service-to
 pub(crate) enum Requests {
     /// Signed `client.registered` events of clients that nobody has seen.
     Registrations { run: u32 },
+    /// The same; each twentieth is looked for in the service API as soon as it is acknowledged.
+    Sightings { run: u32 },
     /// The same with a signature that is well formed and wrong.
     Forgeries { run: u32 },
     /// Reads of the first `clients` clients of that run.
@@ -23,7 +25,7 @@ impl Requests {
     pub(crate) fn write(self, number: u64, secret: &Secret, out: &mut Vec<u8>) {
         out.clear();
         match self {
-            Self::Registrations { run } => {
+            Self::Registrations { run } | Self::Sightings { run } => {
                 let body = registration(run, number);
                 let signature = auth::webhook::sign(secret, body.as_bytes());
                 post(&body, &signature, out);
@@ -33,16 +35,29 @@ impl Requests {
             }
             Self::Reads { run, clients } => {
                 // A stride that is prime to most numbers: neighbours in time are strangers in the tables.
-                let email = email(run, number.wrapping_mul(7_919) % clients.max(1));
-                out.extend_from_slice(
-                    format!(
-                        "GET /api/service/clients/{email} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {SERVICE_API_TOKEN}\r\n\r\n"
-                    )
-                    .as_bytes(),
-                );
+                get(&email(run, number.wrapping_mul(7_919) % clients.max(1)), out);
             }
         }
     }
+
+    /// Writes what is to be asked once the `number`th request is answered. False if nothing is.
+    pub(crate) fn write_next(self, number: u64, out: &mut Vec<u8>) -> bool {
+        out.clear();
+        match self {
+            Self::Sightings { run } if number % 20 == 0 => get(&email(run, number), out),
+            _ => return false,
+        }
+        true
+    }
+}
+
+fn get(email: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(
+        format!(
+            "GET /api/service/clients/{email} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {SERVICE_API_TOKEN}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
 }
 
 fn email(run: u32, number: u64) -> String {

@@ -415,3 +415,32 @@ async fn a_panic_or_a_wrong_number_of_verdicts_stores_nothing_and_ends_nothing()
         assert_eq!(keys(&database).await, ["good"]);
     }
 }
+
+/// Two threads write at once on PostgreSQL: the second batch is entered while the first still waits. SQLite's one writer stays one.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_thread_writes_the_next_batch_is_begun() {
+    for on in both() {
+        let database = with_things(&on);
+        let at_once = Arc::new(AtomicU32::new(0));
+        let most = Arc::new(AtomicU32::new(0));
+        let (counted, seen) = (Arc::clone(&at_once), Arc::clone(&most));
+        let both_threads = database.backend() == db::Backend::Postgres;
+        let write = move |conn: &mut Conn, rows: &[Thing]| {
+            seen.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Stays until the other thread is in here too, where there is one.
+            while both_threads && seen.load(Ordering::SeqCst) < 2 {
+                std::thread::yield_now();
+            }
+            let told = plain(conn, rows);
+            counted.fetch_sub(1, Ordering::SeqCst);
+            told
+        };
+        let options = BatchOptions { threads: 2, batch: 1, ..OPTIONS };
+        let writer =
+            BatchWriter::start(&database, &options, |thing: &Thing| thing.key.clone(), write).unwrap();
+        let tasks = (0..20).map(|number| submit(&writer, thing(&format!("k{number}"), number))).collect();
+        assert_eq!(outcomes(tasks).await, ["stored"; 20]);
+        assert_eq!(most.load(Ordering::SeqCst), if both_threads { 2 } else { 1 });
+        writer.close().await;
+    }
+}
