@@ -20,7 +20,8 @@ use crate::jobs::shipping::Shipping;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
 /// How entries are written: enough may wait for every service to ship a full batch at once, several times over.
-const APPENDING: BatchOptions = BatchOptions { name: "audit-log.append", capacity: 20_000, batch: 500 };
+const APPENDING: BatchOptions =
+    BatchOptions { name: "audit-log.append", capacity: 20_000, batch: 500, threads: 1 };
 
 /// What handlers share.
 pub(crate) struct State {

@@ -4,6 +4,7 @@
 //! A service hands over a [`routes::RouteTable`] and a [`kit::Kit`] to a [`service::Service`]; this crate sees to it that every
 //! request is identified, permitted, limited, audited and answered with a problem when it fails.
 
+mod allocator;
 mod app;
 pub mod audit;
 pub mod backoff;

@@ -2,7 +2,7 @@
 
 use contract::audit::Sealed;
 use db::types::{Instant, UtcTime};
-use db::{Conn, DbError, DbResult, on_backend};
+use db::{Conn, DbError, DbResult, on_backend, prepared};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
@@ -72,9 +72,9 @@ fn insert_arrays(conn: &mut PgConnection, rows: &[NewRow]) -> DbResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    prepared(
         "INSERT INTO outbox (entry_id, payload, disclosures, created_at)
-         SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (entry_id) DO NOTHING",
+         SELECT * FROM unnest(?, ?, ?, ?) ON CONFLICT (entry_id) DO NOTHING",
     )
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.entry_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.payload.as_str()).collect::<Vec<_>>())

@@ -9,6 +9,7 @@ use contract::clock::Clock;
 use contract::ids::EventId;
 use contract::internal::{AUDIT_LOG, SERVICE_API, SSO_ISSUER};
 use contract::kyc::KycWords;
+use db::pace::Pace;
 use db::{BatchOptions, BatchWriter, Database, DbResult, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::cursor::Cursors;
@@ -22,7 +23,7 @@ use tokio::sync::Notify;
 use crate::config::Config;
 use crate::db::deliveries::{self, Submission};
 use crate::domain::delivery::Settled;
-use crate::domain::lanes::{LANES, Queue};
+use crate::domain::lanes::{LANES, Queue, WORKERS, worker_of};
 use crate::domain::looks::Looks;
 use crate::domain::signature::Secrets;
 use crate::error::{Error, StartError};
@@ -31,12 +32,17 @@ use crate::{MIGRATIONS, NAME, SCHEMA, jobs, routes};
 /// How many deliveries share a commit at most.
 const BATCH: usize = 128;
 
+/// How many threads commit deliveries.
+const WRITERS: usize = 2;
+
 /// What handlers and jobs share.
 pub(crate) struct State {
     /// Where inbox, keys and outbox are.
     pub(crate) database: Database,
     /// Commits deliveries.
     pub(crate) writer: BatchWriter<Submission, Settled>,
+    /// How work that may lag goes on beside it.
+    pub(crate) pace: Pace,
     /// What signs deliveries.
     pub(crate) secrets: Secrets,
     /// When bad signatures were last looked into.
@@ -84,16 +90,17 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn new() -> Self {
-        let lanes = || (0..LANES).map(|_| Notify::new()).collect();
-        Self { fresh: lanes(), failing: lanes(), resolved: Notify::new() }
+        let several = |count| (0..count).map(|_| Notify::new()).collect();
+        Self { fresh: several(WORKERS), failing: several(LANES), resolved: Notify::new() }
     }
 
+    /// The signal that a lane's worker waits for.
     fn of(&self, queue: Queue, lane: i32) -> Option<&Notify> {
-        let signals = match queue {
-            Queue::Fresh => &self.fresh,
-            Queue::Failing => &self.failing,
+        let (signals, place) = match queue {
+            Queue::Fresh => (&self.fresh, worker_of(lane)),
+            Queue::Failing => (&self.failing, lane),
         };
-        usize::try_from(lane).ok().and_then(|lane| signals.get(lane))
+        usize::try_from(place).ok().and_then(|place| signals.get(place))
     }
 
     /// A row of this lane is due.
@@ -103,7 +110,7 @@ impl Signals {
         }
     }
 
-    /// Waits until a row of this lane is due; at once if one was since the last wait.
+    /// Waits until a row is due that the worker of this lane has to see to; at once if one was since the last wait.
     pub(crate) async fn due(&self, queue: Queue, lane: i32) {
         match self.of(queue, lane) {
             Some(signal) => signal.notified().await,
@@ -135,10 +142,14 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
     let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
+    let writer = writer(&database, config.queue, random.clone())?;
+    let pace = Pace::behind(writer.pressure());
     let shipper =
-        outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+        outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone())
+            .at(pace.clone());
     let state = Arc::new(State {
-        writer: writer(&database, config.queue, random.clone())?,
+        writer,
+        pace,
         service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
         secrets: config.secrets,
         looks: Looks::default(),
@@ -167,7 +178,8 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
 
 /// The one writer of deliveries. They stay in the order in which they came, so that intake numbers follow it.
 fn writer(database: &Database, queue: usize, random: Random) -> DbResult<BatchWriter<Submission, Settled>> {
-    let options = BatchOptions { name: "webhook-ingest.deliveries", capacity: queue, batch: BATCH };
+    let options =
+        BatchOptions { name: "webhook-ingest.deliveries", capacity: queue, batch: BATCH, threads: WRITERS };
     BatchWriter::start(
         database,
         &options,

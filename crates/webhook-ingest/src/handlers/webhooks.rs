@@ -65,7 +65,7 @@ pub(crate) async fn receive_delivery(
 
     let delivery = Delivery::read(Receipt { source, signed, received_at }, &state.kyc_words, &state.random);
     let lane = delivery.said.lane;
-    let submission = Submission { delivery, entry: caller.audit().take_entry() };
+    let submission = Submission::new(delivery, caller.audit().take_entry(), &state.random);
     // A task of its own: a sender that goes away before its answer takes nothing of what is to follow the commit along. One that
     // breaks off says as little of the commit as a database that went away in it.
     let settling = spawn(settle(Arc::clone(&state), submission, lane));
