@@ -213,7 +213,7 @@ fn entries<S: Borrow<Submission>>(submissions: &[S], settled: &[Settled], random
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use auth::keyring::KeyRing;
     use auth::secret::Secret;
     use auth::webhook;
@@ -228,9 +228,10 @@ mod tests {
     use crate::domain::delivery::Receipt;
     use crate::domain::signature::Signed;
 
-    const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+    pub(in crate::db) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
-    fn submission(body: &str, random: &Random) -> Submission {
+    /// A delivery of this body, with the entry of its request.
+    pub(in crate::db) fn submission(body: &str, random: &Random) -> Submission {
         let secret = Secret::new("for tests only");
         let signature = webhook::sign(&secret, body.as_bytes());
         let ring = KeyRing::new(secret, Vec::new());
@@ -261,9 +262,9 @@ mod tests {
     }
 
     /// What a delivery says: its id, whether it can be read, and which of several facts.
-    type Told = (u8, bool, u8);
+    pub(in crate::db) type Told = (u8, bool, u8);
 
-    fn body(run: usize, (id, readable, facts): Told) -> String {
+    pub(in crate::db) fn body(run: usize, (id, readable, facts): Told) -> String {
         let email = if readable { format!("c{facts}@example.com") } else { String::new() };
         format!(
             r#"{{"id":"{run}-{id}","event":"client.registered","data":{{"email":"{email}","facts":{facts}}}}}"#

@@ -104,3 +104,89 @@ impl Intake {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use auth::random::Random;
+    use db::{BatchOptions, DbResult};
+    use tempfile::TempDir;
+    use test_kit::database::{TestDatabase, sqlite};
+    use test_kit::waiting::wait_for;
+    use tokio::task::JoinSet;
+
+    use super::super::deliveries;
+    use super::super::deliveries::tests::{NOW, submission};
+    use super::*;
+    use crate::domain::delivery::Verdict;
+
+    /// A way in whose own writer stores each batch only when it is told to, and takes 4 deliveries at most.
+    fn held_back(on: &TestDatabase, folder: Option<&TempDir>) -> (Intake, Sender<()>, Arc<AtomicBool>) {
+        let (tell, told): (Sender<()>, Receiver<()>) = channel();
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let options = BatchOptions { name: "held back", capacity: 4, batch: 1 };
+        let write = move |conn: &mut db::Conn, submissions: &[Arc<Submission>]| -> DbResult<Vec<Settled>> {
+            begins.store(true, Ordering::Relaxed);
+            told.recv().expect("the test goes on");
+            deliveries::store(conn, submissions, &Random::system())
+        };
+        let writer = BatchWriter::start(&on.open(crate::SCHEMA), &options, |_| (), write).expect("a thread");
+        let spool = folder.map(|folder| {
+            Spool::open(&folder.path().join("spool"), 1 << 24, 64, Random::system()).expect("a spool")
+        });
+        (Intake::new(writer, spool), tell, begun)
+    }
+
+    fn delivery(number: u32) -> Submission {
+        let body = format!(
+            r#"{{"id":"{number}","event":"client.registered","data":{{"email":"c{number}@example.com"}}}}"#
+        );
+        submission(&body, &Random::system())
+    }
+
+    async fn migrated() -> TestDatabase {
+        let on = sqlite();
+        crate::MIGRATIONS.run(&on.open(crate::SCHEMA)).await.expect("the migrations run");
+        on
+    }
+
+    /// Hands deliveries to the writer alone until it takes no more: one is being written, four wait.
+    async fn fill(intake: &Intake, begun: &AtomicBool) -> JoinSet<Result<Settled, SubmitError>> {
+        let mut waiting = JoinSet::new();
+        for number in 0..5 {
+            let writer = intake.writer.clone();
+            waiting.spawn(async move { writer.submit(Arc::new(delivery(number))).await });
+            if number == 0 {
+                wait_for("the first to be taken", async || begun.load(Ordering::Relaxed)).await;
+            }
+        }
+        wait_for("the queue to be full", async || intake.writer.is_full()).await;
+        waiting
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_that_stands_still_is_walked_around_where_there_is_a_spool() {
+        for with_spool in [false, true] {
+            let (on, folder) = (migrated().await, TempDir::with_prefix("crm-spool.").expect("a folder"));
+            let (intake, tell, begun) = held_back(&on, with_spool.then_some(&folder));
+            let waiting = fill(&intake, &begun).await;
+            if with_spool {
+                wait_for("the standstill to be seen", async || !intake.is_full()).await;
+                let settled = intake.submit(delivery(9)).await.expect("there is a way");
+                assert_eq!(settled.verdict, Verdict::Accepted);
+                let backlog = intake.spool().expect("a spool").backlog().await.expect("it can be read");
+                assert_eq!((backlog.rows, backlog.stuck, backlog.oldest), (1, 0, Some(NOW)));
+                assert!((1..1 << 20).contains(&backlog.bytes), "{backlog:?}");
+            } else {
+                assert!(intake.is_full());
+                assert!(matches!(intake.submit(delivery(9)).await, Err(SubmitError::Full)));
+            }
+            assert!(!intake.is_away(), "too much work is no outage");
+            (0..5).for_each(|_| tell.send(()).expect("the writer waits"));
+            let told = waiting.join_all().await;
+            assert!(told.iter().all(Result::is_ok), "{told:?}");
+        }
+    }
+}

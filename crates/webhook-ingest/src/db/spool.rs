@@ -31,6 +31,9 @@ const PAGE: u64 = 4096;
 /// What SQLite's log beside the file may take, as a share of the whole: it is written back every 1,000 pages.
 const LOG_SHARE: u64 = 32;
 
+/// The room that any delivery needs, and some more, in bytes.
+const ROOM: u64 = 512 * 1024;
+
 /// Who is not let in must not read what people's data is in here, nor put something in.
 const OTHERS_MAY_WRITE: u32 = 0o022;
 
@@ -68,6 +71,7 @@ pub(crate) struct Backlog {
 pub(crate) struct Spool {
     database: Database,
     writer: BatchWriter<Arc<Submission>, Settled>,
+    /// What the file itself may take.
     bytes: u64,
     /// Kept in step with the file after each commit: nobody needs it exactly.
     rows: AtomicI64,
@@ -86,7 +90,8 @@ impl Spool {
         SPOOL_MIGRATIONS.run_at_start(&database).map_err(SpoolError::File)?;
         // The file's name must outlive the machine's fall as its content does.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(SpoolError::Folder)?;
-        let pages = (bytes - bytes / LOG_SHARE) / PAGE;
+        let bytes = bytes - bytes / LOG_SHARE;
+        let pages = bytes / PAGE;
         let options = BatchOptions { name: "webhook-ingest.spool", capacity: queue, batch: BATCH };
         let write = move |conn: &mut db::Conn, submissions: &[Arc<Submission>]| {
             // The folder is ours until the last commit is over, whoever dropped the spool meanwhile.
@@ -130,10 +135,10 @@ impl Spool {
         self.fresh.notified().await;
     }
 
-    /// True when it answers and has room, for a delivery of any size and some more.
+    /// True when it answers and has room for more.
     pub(crate) async fn has_room(&self) -> bool {
         let used = self.database.read(spooled::used_bytes).await;
-        used.is_ok_and(|used| used < self.bytes - self.bytes / LOG_SHARE * 2)
+        used.is_ok_and(|used| used + ROOM <= self.bytes)
     }
 
     /// How much waits: for metrics.

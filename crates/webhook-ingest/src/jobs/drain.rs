@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::audit::Sealed;
-use db::DbError;
+use db::{Class, DbError};
 use http_kit::backoff::Backoff;
 use http_kit::server::Shutdown;
 
@@ -152,6 +152,8 @@ impl Drain<'_> {
                     lanes.into_iter().for_each(|lane| self.state.signals.wake(Queue::Fresh, lane));
                     self.spool.remove(rows).await.map_err(Trouble::Spool)?;
                 }
+                // Something of it is getting in by its own way at this moment.
+                Err(error) if error.class() == Class::Conflict => return Err(Trouble::Database(error)),
                 Err(error) if error.is_transient() => return Err(Trouble::Database(error)),
                 Err(_) if rows.len() > 1 => {
                     let later = rows.split_off(rows.len() / 2);
