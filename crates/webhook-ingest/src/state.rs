@@ -179,6 +179,9 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
 async fn is_ready(state: Arc<State>) -> DbResult<()> {
     let current = MIGRATIONS.require_current(&state.database);
     let Some(spool) = state.intake.spool() else { return current.await };
+    if state.intake.is_away() && spool.has_room().await {
+        return Ok(());
+    }
     match tokio::time::timeout(PATIENCE, current).await {
         Ok(Err(error)) if error.is_transient() && spool.has_room().await => Ok(()),
         Err(_) if spool.has_room().await => Ok(()),
