@@ -7,6 +7,7 @@ use contract::problems::{Code, FieldError};
 use db::{DbError, SubmitError};
 use http_kit::problem::Failure;
 
+use crate::db::spool::SpoolError;
 use crate::domain::replay::Obstacle;
 
 /// Why a request was not answered as asked.
@@ -34,6 +35,8 @@ pub(crate) enum Error {
     Body(Vec<FieldError>),
     #[error("there is no such event")]
     NoEvent,
+    #[error("the event is acknowledged, and on its way into the database")]
+    Spooled,
     #[error("the event can't be replayed")]
     NotReplayable(Obstacle),
     #[error("the database could not be asked")]
@@ -79,6 +82,8 @@ impl From<Error> for Failure {
             Error::NotJson(detail) => Self::new(Code::InvalidJson).with_detail(detail),
             Error::Body(errors) => Self::new(Code::InvalidBody).with_errors(errors),
             Error::NoEvent => Self::new(Code::EventNotFound),
+            Error::Spooled => Self::new(Code::Unavailable)
+                .with_detail("the event was taken while the database was away, and is on its way into it"),
             Error::NotReplayable(obstacle) => Self::new(Code::EventNotReplayable)
                 .with_detail(obstacle.advice())
                 .with_errors(vec![FieldError::new("", obstacle.as_str(), obstacle.advice())]),
@@ -101,6 +106,9 @@ pub enum StartError {
     /// What works on the database can't be set up; nothing is connected to yet.
     #[error("the pool of connections or a writing thread can't be set up: {0}")]
     Database(#[from] DbError),
+    /// The folder of the spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// It can't listen.
     #[error(transparent)]
     Start(#[from] http_kit::service::StartError),

@@ -1,6 +1,7 @@
 //! What handlers and jobs share. Everything in here is cheap to reach and safe to share; nothing in here is a copy of what the
 //! database says.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth::jwt::Verifier;
@@ -10,7 +11,7 @@ use contract::ids::EventId;
 use contract::internal::{AUDIT_LOG, SERVICE_API, SSO_ISSUER};
 use contract::kyc::KycWords;
 use db::pace::Pace;
-use db::{BatchOptions, BatchWriter, Database, DbResult, Options};
+use db::{BatchOptions, BatchWriter, Database, DbError, DbResult, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
@@ -22,6 +23,8 @@ use tokio::sync::Notify;
 
 use crate::config::Config;
 use crate::db::deliveries::{self, Submission};
+use crate::db::intake::{Intake, PATIENCE};
+use crate::db::spool::Spool;
 use crate::domain::delivery::Settled;
 use crate::domain::lanes::{LANES, Queue, WORKERS, worker_of};
 use crate::domain::looks::Looks;
@@ -39,8 +42,8 @@ const WRITERS: usize = 2;
 pub(crate) struct State {
     /// Where inbox, keys and outbox are.
     pub(crate) database: Database,
-    /// Commits deliveries.
-    pub(crate) writer: BatchWriter<Submission, Settled>,
+    /// Makes deliveries durable.
+    pub(crate) intake: Intake,
     /// How work that may lag goes on beside it.
     pub(crate) pace: Pace,
     /// What signs deliveries.
@@ -147,8 +150,10 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let shipper =
         outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone())
             .at(pace.clone());
+    let open = |folder: &PathBuf| Spool::open(folder, config.spool_bytes, config.queue, random.clone());
+    let spool = config.spool.as_ref().map(open).transpose()?;
     let state = Arc::new(State {
-        writer,
+        intake: Intake::new(writer, spool),
         pace,
         service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
         secrets: config.secrets,
@@ -161,23 +166,47 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         clock: clock.clone(),
         random: random.clone(),
     });
+    let ready = Arc::clone(&state);
     let kit = Kit {
         service: NAME,
         clock,
         random,
         credentials: Credentials { service: None, staff: Some(staff), internal: Some(config.internal) },
         recorder: entries.recorder(),
-        readiness: Readiness::new().check("database", move || MIGRATIONS.require_current(&database)),
+        readiness: Readiness::new().check("database", move || is_ready(Arc::clone(&ready))),
         header_limits: HeaderLimits::INNER,
     };
     let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
     Ok(service
+        .with_job("spool", {
+            let state = Arc::clone(&state);
+            |shutdown| jobs::drain(state, shutdown)
+        })
         .with_job("lanes", |shutdown| jobs::run(state, shutdown))
         .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown)))
 }
 
+/// Ready is who can take deliveries: with the tables as they must be, or, while they are out of reach, with room in the spool.
+async fn is_ready(state: Arc<State>) -> DbResult<()> {
+    let current = MIGRATIONS.require_current(&state.database);
+    let Some(spool) = state.intake.spool() else { return current.await };
+    if state.intake.is_away() && spool.has_room().await {
+        return Ok(());
+    }
+    match tokio::time::timeout(PATIENCE, current).await {
+        Ok(Err(error)) if error.is_transient() && spool.has_room().await => Ok(()),
+        Err(_) if spool.has_room().await => Ok(()),
+        Err(_) => Err(DbError::broken("neither the database nor the spool takes deliveries")),
+        Ok(current) => current,
+    }
+}
+
 /// The one writer of deliveries. They stay in the order in which they came, so that intake numbers follow it.
-fn writer(database: &Database, queue: usize, random: Random) -> DbResult<BatchWriter<Submission, Settled>> {
+fn writer(
+    database: &Database,
+    queue: usize,
+    random: Random,
+) -> DbResult<BatchWriter<Arc<Submission>, Settled>> {
     let options =
         BatchOptions { name: "webhook-ingest.deliveries", capacity: queue, batch: BATCH, threads: WRITERS };
     BatchWriter::start(

@@ -47,6 +47,8 @@ mod simulator;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod spool;
+#[cfg(test)]
 mod surface;
 #[cfg(test)]
 mod walk;

@@ -1,7 +1,7 @@
 //! The inbox: every delivery that was acknowledged, or refused with `kept: true`, and what became of it. A row is written once by
 //! the accepting commit; after that only its state and its attempts move, and only away from `pending`; a replay ([`super::replays`]) is the one way back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use db::types::{Instant, UtcTime};
 use db::{Conn, DbResult, on_backend, prepared};
@@ -50,6 +50,29 @@ pub(crate) fn add(conn: &mut Conn, rows: &[NewRow<'_>]) -> DbResult<()> {
             Ok(())
         }
     }
+}
+
+/// Adds rows that are done with, for this reason.
+pub(crate) fn add_resolved(
+    conn: &mut Conn,
+    rows: &[NewRow<'_>],
+    reason: &str,
+    resolved_at: UtcTime,
+) -> DbResult<()> {
+    for row in rows {
+        let outcome = (inbox::reason.eq(reason), inbox::resolved_at.eq(resolved_at));
+        on_backend!(&mut *conn, |c| diesel::insert_into(inbox::table)
+            .values((row.clone(), outcome))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Those of these events that are there.
+pub(crate) fn there(conn: &mut Conn, event_ids: &[String]) -> DbResult<HashSet<String>> {
+    let known = inbox::table.filter(inbox::event_id.eq_any(event_ids)).select(inbox::event_id);
+    let known: Vec<String> = on_backend!(conn, |c| known.load(c))?;
+    Ok(known.into_iter().collect())
 }
 
 fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {

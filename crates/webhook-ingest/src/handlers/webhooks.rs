@@ -40,7 +40,7 @@ impl FromRequest for Source {
         let source = request.match_info().get("source").unwrap_or_default();
         ready(match state {
             Some(state) if !state.secrets.knows(source) => Err(Error::UnknownSource.into()),
-            Some(state) if state.writer.is_full() => Err(Error::Full.into()),
+            Some(state) if state.intake.is_full() => Err(Error::Full.into()),
             Some(_) => Ok(Self(source.to_owned())),
             None => Err(Failure::new(Code::InternalError).caused_by("a handler without its state")),
         })
@@ -76,7 +76,7 @@ pub(crate) async fn receive_delivery(
 
 /// Waits for the commit, and wakes those who go on from there.
 async fn settle(state: Arc<State>, submission: Submission, lane: i32) -> Result<Settled, SubmitError> {
-    let settled = state.writer.submit(submission).await?;
+    let settled = state.intake.submit(submission).await?;
     state.outbox.wake();
     state.signals.wake(Queue::Fresh, lane);
     Ok(settled)

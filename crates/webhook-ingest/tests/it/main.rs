@@ -21,6 +21,8 @@ mod settings;
 #[cfg(test)]
 mod signatures;
 #[cfg(test)]
+mod spool;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod trouble;

@@ -71,6 +71,8 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         staff: ring(JWT),
         sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
+        spool: None,
+        spool_bytes: 1024 * 1024 * 1024,
     }
 }
 
