@@ -92,6 +92,8 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
             .name(options.name.to_owned())
             .spawn(move || {
                 thread.serve(waiting, batch);
+                // With its connection, and with what `write` holds.
+                drop(thread);
                 end.send_replace(true);
             })
             .map_err(|error| DbError::Unavailable(error.into()))?;
@@ -129,7 +131,7 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     }
 
     /// Takes no more items (they are [`SubmitError::Unavailable`]), and waits until what waits has been written and
-    /// told.
+    /// told, and the connection and the closures are gone.
     pub async fn close(&self) {
         if let Ok(mut queue) = self.shared.queue.lock() {
             queue.take();
