@@ -104,8 +104,10 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
             std::thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(move || {
-                    let _end = end;
                     thread.serve(&waiting, batch);
+                    // With its connection, and with what `write` holds.
+                    drop(thread);
+                    drop(end);
                 })
                 .map_err(|error| DbError::Unavailable(error.into()))?;
         }
@@ -148,7 +150,7 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     }
 
     /// Takes no more items (they are [`SubmitError::Unavailable`]), and waits until what waits has been written and
-    /// told.
+    /// told, and the connection and the closures are gone.
     pub async fn close(&self) {
         if let Ok(mut queue) = self.shared.queue.lock() {
             queue.take();

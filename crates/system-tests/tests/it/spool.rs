@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::harness::{is_ready, wait_for};
 
 const SENDERS: usize = 6;
-const EACH: usize = 60;
+const EACH: usize = 30;
 
 /// Senders that try each event once, and the next one only when somebody takes it. The ids that acknowledged ones were answered, by
 /// address.
