@@ -48,8 +48,10 @@ pub(crate) struct State {
     pub(crate) kyc_words: KycWords,
     /// The ends of pages.
     pub(crate) cursors: Cursors,
-    /// Applies events.
+    /// Applies events, and knows what they left behind.
     pub(crate) service_api: InternalClient,
+    /// Knows what was done with events.
+    pub(crate) audit_log: InternalClient,
     /// Tells the outbox that entries wait.
     pub(crate) outbox: outbox::Wake,
     /// Who in this process waits for what.
@@ -138,13 +140,19 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let audit_log = client("AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
     let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
-    let shipper =
-        outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    let shipper = outbox::Shipper::new(
+        database.clone(),
+        audit_log.clone(),
+        clock.clone(),
+        random.clone(),
+        wake.clone(),
+    );
     let open = |folder: &PathBuf| Spool::open(folder, config.spool_bytes, config.queue, random.clone());
     let spool = config.spool.as_ref().map(open).transpose()?;
     let state = Arc::new(State {
         intake: Intake::new(writer(&database, config.queue, random.clone())?, spool),
         service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
+        audit_log,
         secrets: config.secrets,
         looks: Looks::default(),
         kyc_words: config.kyc_words,
