@@ -41,6 +41,8 @@ fn word(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use contract::clock::Timestamp;
+    use contract::ids::EntryId;
     use serde_json::json;
 
     use super::*;
@@ -49,7 +51,7 @@ mod tests {
     fn nothing_about_a_person_is_told() {
         let entry = |actor: &Value, details: &Value| -> Opened {
             serde_json::from_value(json!({
-                "id": "aud_01jb0000000070000000000000", "time": "2025-10-13T19:00:00Z", "service": "webhook-ingest",
+                "id": EntryId::new(Timestamp::from_micros(0), [0; 10]), "time": "2025-10-13T19:00:00Z", "service": "webhook-ingest",
                 "category": "webhook", "action": "event.replay", "outcome": "success", "actor": actor,
                 "address": "203.0.113.7", "count": 1, "details": details,
             }))
