@@ -17,6 +17,8 @@ pub(crate) enum Error {
     UnknownSource,
     #[error("the signature does not hold")]
     Signature(SignatureError),
+    #[error("the signature is right, but not of now")]
+    Stale,
     #[error("the delivery is held")]
     Held { because: HeldBecause, event_id: EventId },
     #[error("the event id was used for another event")]
@@ -63,6 +65,10 @@ impl From<Error> for Failure {
             ),
             Error::Signature(SignatureError::Mismatch) => Self::new(Code::SignatureMismatch)
                 .with_detail("the signature is not that of these bytes under the shared secret"),
+            // Only who has the secret is told so: the signature was right.
+            Error::Stale => Self::new(Code::SignatureMismatch).with_detail(
+                "webhook-timestamp lies more than 5 minutes from our clock; sign each attempt anew, with the time of its sending",
+            ),
             Error::Held { because, event_id } => Self::new(because.code)
                 .with_detail("the body is kept; it can be applied once the mapping or the event is mended")
                 .with_errors(because.errors)

@@ -54,8 +54,10 @@ pub(crate) struct State {
     pub(crate) kyc_words: KycWords,
     /// The ends of pages.
     pub(crate) cursors: Cursors,
-    /// Applies events.
+    /// Applies events, and knows what they left behind.
     pub(crate) service_api: InternalClient,
+    /// Knows what was done with events.
+    pub(crate) audit_log: InternalClient,
     /// Tells the outbox that entries wait.
     pub(crate) outbox: outbox::Wake,
     /// Who in this process waits for what.
@@ -148,7 +150,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let writer = writer(&database, config.queue, random.clone())?;
     let pace = Pace::behind(writer.pressure());
     let shipper =
-        outbox::Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone())
+        outbox::Shipper::new(database.clone(), audit_log.clone(), clock.clone(), random.clone(), wake.clone())
             .at(pace.clone());
     let open = |folder: &PathBuf| Spool::open(folder, config.spool_bytes, config.queue, random.clone());
     let spool = config.spool.as_ref().map(open).transpose()?;
@@ -156,6 +158,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         intake: Intake::new(writer, spool),
         pace,
         service_api: client("SERVICE_API_URL", &config.service_api_url, SERVICE_API)?,
+        audit_log,
         secrets: config.secrets,
         looks: Looks::default(),
         kyc_words: config.kyc_words,

@@ -1,7 +1,9 @@
 //! What happened to clients.
 
+use std::time::Duration;
+
 use contract::clock::Timestamp;
-use contract::ids::ClientRef;
+use contract::ids::{ClientRef, EventId};
 use contract::resources::{Activity, ActivityType, Actor, ActorKind};
 use db::types::{Instant, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend, prepared};
@@ -12,6 +14,9 @@ use diesel::sql_types::{Array, Nullable, Text};
 use super::schema::activities;
 use super::{stored, word};
 use crate::domain::place::Place;
+
+/// Within this time of its commit's own the activities of an event are told: a microsecond apart, and never this many.
+const OF_ONE_COMMIT: Duration = Duration::from_millis(10);
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = activities, treat_none_as_default_value = false)]
@@ -86,6 +91,25 @@ pub(crate) fn newest(
         query.load(c)
     })?;
     rows.into_iter().map(Row::into_activity).collect()
+}
+
+/// What happened to a client by an event that was applied at `applied_at`, in order.
+pub(crate) fn by_event(
+    conn: &mut Conn,
+    client: ClientRef,
+    event: EventId,
+    applied_at: Timestamp,
+) -> DbResult<Vec<Activity>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| activities::table
+        .filter(activities::client.eq(client.to_string()))
+        .filter(activities::created_at.ge(UtcTime::of(applied_at)))
+        .filter(activities::created_at.lt(UtcTime::of(applied_at.plus(OF_ONE_COMMIT))))
+        .order((activities::created_at, activities::id))
+        .load(c))?;
+    let event = event.to_string();
+    let all = rows.into_iter().map(Row::into_activity).collect::<DbResult<Vec<_>>>()?;
+    let of_event = |one: &Activity| one.metadata.get("eventId").and_then(|id| id.as_str()) == Some(&event);
+    Ok(all.into_iter().filter(of_event).collect())
 }
 
 /// Where an activity stands in its list.

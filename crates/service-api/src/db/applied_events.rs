@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use contract::clock::Timestamp;
 use contract::ids::{ClientRef, EventId};
 use db::types::{Instant, UtcTime};
 use db::{Conn, DbResult, on_backend, prepared};
@@ -56,6 +57,16 @@ pub(crate) fn among(
         }
     }
     Ok(found)
+}
+
+/// What this event did, and when.
+pub(crate) fn find(conn: &mut Conn, event: EventId) -> DbResult<Option<(Effect, Timestamp)>> {
+    let Some(effect) = among(conn, std::iter::once(event))?.remove(&event) else { return Ok(None) };
+    let at: UtcTime = on_backend!(conn, |c| applied_events::table
+        .find(event.to_string())
+        .select(applied_events::applied_at)
+        .first(c))?;
+    Ok(Some((effect, at.0.into())))
 }
 
 /// Notes what events did. One that is noted already is a [`db::DbError::Conflict`]: another replica was faster, and the whole

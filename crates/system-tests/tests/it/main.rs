@@ -23,6 +23,8 @@ mod demo;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod jsonwebtoken;

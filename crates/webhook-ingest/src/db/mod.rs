@@ -3,6 +3,7 @@
 
 pub(crate) mod deliveries;
 pub(crate) mod drain;
+pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod intake;
 pub(crate) mod listing;

@@ -59,7 +59,10 @@ pub(crate) async fn receive_delivery(
     let shown = shown(request.headers());
     let signed = shown.verify(&state.secrets, &source, body.clone(), received_at).map_err(|fault| {
         explain(&caller, &state, &source, &shown, &body, fault);
-        Error::Signature(fault.into())
+        match fault {
+            Fault::Standard(StandardError::Stale) => Error::Stale,
+            fault => Error::Signature(fault.into()),
+        }
     })?;
     caller.audit().identify(trail::platform(&source));
 

@@ -1,6 +1,8 @@
 //! webhook-ingest over real HTTP and real databases, on both engines. The service behind it is a stand-in that answers as told.
 
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod inbox;
@@ -26,5 +28,7 @@ mod spool;
 mod support;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod upgrades;
 #[cfg(test)]
 mod waiting;
