@@ -23,6 +23,8 @@ mod demo;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod jsonwebtoken;
