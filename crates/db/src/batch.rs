@@ -7,6 +7,7 @@ use crate::error::{Class, DbError, DbResult};
 use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -46,6 +47,15 @@ struct Shared<I, V> {
     /// `None` once closed.
     queue: Mutex<Option<mpsc::Sender<Waiting<I, V>>>>,
     ended: watch::Receiver<bool>,
+    options: BatchOptions,
+    written: Arc<Written>,
+}
+
+/// What the thread has committed since it was started.
+#[derive(Debug, Default)]
+struct Written {
+    commits: AtomicU64,
+    items: AtomicU64,
 }
 
 struct Waiting<I, V> {
@@ -86,7 +96,15 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     {
         let (queue, waiting) = mpsc::channel(options.capacity.max(1));
         let (end, ended) = watch::channel(false);
-        let mut thread = Thread { database: database.clone(), name: options.name, conn: None, key, write };
+        let written = Arc::new(Written::default());
+        let mut thread = Thread {
+            database: database.clone(),
+            name: options.name,
+            written: Arc::clone(&written),
+            conn: None,
+            key,
+            write,
+        };
         let batch = options.batch.max(1);
         std::thread::Builder::new()
             .name(options.name.to_owned())
@@ -95,7 +113,8 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
                 end.send_replace(true);
             })
             .map_err(|error| DbError::Unavailable(error.into()))?;
-        Ok(Self { shared: Arc::new(Shared { queue: Mutex::new(Some(queue)), ended }) })
+        let queue = Mutex::new(Some(queue));
+        Ok(Self { shared: Arc::new(Shared { queue, ended, options: options.clone(), written }) })
     }
 
     /// Hands `item` over and waits for its verdict, which comes after the commit. An item that was handed over is
@@ -116,6 +135,17 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     /// How many items wait; those that are being written no longer count.
     pub fn len(&self) -> usize {
         self.with_queue(|queue| queue.max_capacity() - queue.capacity()).unwrap_or(0)
+    }
+
+    /// Its name, how many items may wait, and how many share a transaction at most.
+    pub fn options(&self) -> &BatchOptions {
+        &self.shared.options
+    }
+
+    /// Transactions committed so far, and the items in them.
+    pub fn written(&self) -> (u64, u64) {
+        let Written { commits, items } = &*self.shared.written;
+        (commits.load(Ordering::Relaxed), items.load(Ordering::Relaxed))
     }
 
     /// True when nothing waits.
@@ -160,6 +190,7 @@ impl<I, V> std::fmt::Debug for BatchWriter<I, V> {
 struct Thread<F, W> {
     database: Database,
     name: &'static str,
+    written: Arc<Written>,
     conn: Option<Conn>,
     key: F,
     write: W,
@@ -193,6 +224,8 @@ impl<F, W> Thread<F, W> {
     {
         let error = match retried(self.database.backend(), || self.attempt(items)) {
             Ok(told) => {
+                self.written.commits.fetch_add(1, Ordering::Relaxed);
+                self.written.items.fetch_add(told.len().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
                 verdicts.into_iter().zip(told).for_each(|(to, verdict)| tell(to, Ok(verdict)));
                 return ControlFlow::Continue(());
             }

@@ -33,6 +33,8 @@ mod leaks;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod readme;

@@ -9,6 +9,7 @@ use http_kit::server::Shutdown;
 use crate::state::State;
 
 mod apply;
+pub(crate) mod backlog;
 mod lanes;
 
 /// Works on the lanes once the schema is current. When told to stop, each lane finishes the batch in hand, and the leases are given

@@ -9,6 +9,8 @@ mod intake;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod poison;
@@ -20,6 +22,8 @@ mod replicas;
 mod settings;
 #[cfg(test)]
 mod signatures;
+#[cfg(test)]
+mod starts;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
