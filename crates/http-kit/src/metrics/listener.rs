@@ -29,12 +29,6 @@ impl MetricsListener {
         bound.map_err(|cause| StartError::Metrics { address: address.to_owned(), cause })
     }
 
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Serves the metrics of all these services until told to stop.
     pub async fn serve(self, all: Vec<Metrics>, shutdown: Shutdown) {
         if let Err(error) = self.serving(all, shutdown).await {
