@@ -191,8 +191,8 @@ async fn entries_wait_while_audit_log_is_away() {
 /// The gateway's start comes to the trail like its refusals, and waits for audit-log as they do.
 #[tokio::test]
 async fn each_start_comes_to_the_trail() {
-    let audit_log = nowhere();
     for _ in 0..2 {
+        let audit_log = nowhere();
         let gateway = before_with(nowhere(), audit_log, |_| {});
         assert_eq!(gateway.get("/nothing").await.status(), 404, "nobody waits for audit-log");
         let mut entries = Entries::at(audit_log).await;
