@@ -31,7 +31,7 @@ async fn pour(gateway: &str, fields: &str, piece: &[u8], most: usize) -> u16 {
                 break;
             }
         }
-        std::future::pending::<()>().await
+        std::future::pending::<()>().await;
     };
     let mut answer = [0; 12];
     let answered = async {
