@@ -8,6 +8,7 @@ use crate::pace::Pressure;
 use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -51,6 +52,15 @@ struct Shared<I, V> {
     /// Its senders are the threads': closed when the last has ended.
     ended: watch::Receiver<()>,
     pressure: Pressure,
+    options: BatchOptions,
+    written: Arc<Written>,
+}
+
+/// What the thread has committed since it was started.
+#[derive(Debug, Default)]
+struct Written {
+    commits: AtomicU64,
+    items: AtomicU64,
 }
 
 struct Waiting<I, V> {
@@ -93,13 +103,21 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
         let waiting = Arc::new(Mutex::new(waiting));
         let (end, ended) = watch::channel(());
         let (name, batch, pressure) = (options.name, options.batch.max(1), Pressure::default());
+        let written = Arc::new(Written::default());
         let threads = match database.backend() {
             Backend::Postgres => options.threads.max(1),
             Backend::Sqlite => 1,
         };
         for _ in 0..threads {
-            let (database, key, write) = (database.clone(), key.clone(), write.clone());
-            let mut thread = Thread { database, name, conn: None, key, write, pressure: pressure.clone() };
+            let mut thread = Thread {
+                database: database.clone(),
+                name,
+                conn: None,
+                key: key.clone(),
+                write: write.clone(),
+                pressure: pressure.clone(),
+                written: Arc::clone(&written),
+            };
             let (waiting, end) = (Arc::clone(&waiting), end.clone());
             std::thread::Builder::new()
                 .name(name.to_owned())
@@ -111,7 +129,8 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
                 })
                 .map_err(|error| DbError::Unavailable(error.into()))?;
         }
-        Ok(Self { shared: Arc::new(Shared { queue: Mutex::new(Some(queue)), ended, pressure }) })
+        let (queue, options) = (Mutex::new(Some(queue)), options.clone());
+        Ok(Self { shared: Arc::new(Shared { queue, ended, pressure, options, written }) })
     }
 
     /// Hands `item` over and waits for its verdict, which comes after the commit. An item that was handed over is
@@ -132,6 +151,17 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     /// How many items wait; those that are being written no longer count.
     pub fn len(&self) -> usize {
         self.with_queue(|queue| queue.max_capacity() - queue.capacity()).unwrap_or(0)
+    }
+
+    /// Its name, how many items may wait, and how many share a transaction at most.
+    pub fn options(&self) -> &BatchOptions {
+        &self.shared.options
+    }
+
+    /// Transactions committed so far, and the items in them.
+    pub fn written(&self) -> (u64, u64) {
+        let Written { commits, items } = &*self.shared.written;
+        (commits.load(Ordering::Relaxed), items.load(Ordering::Relaxed))
     }
 
     /// True when nothing waits.
@@ -181,6 +211,7 @@ impl<I, V> std::fmt::Debug for BatchWriter<I, V> {
 struct Thread<F, W> {
     database: Database,
     name: &'static str,
+    written: Arc<Written>,
     conn: Option<Conn>,
     key: F,
     write: W,
@@ -221,6 +252,8 @@ impl<F, W> Thread<F, W> {
     {
         let error = match retried(self.database.backend(), || self.attempt(items)) {
             Ok(told) => {
+                self.written.commits.fetch_add(1, Ordering::Relaxed);
+                self.written.items.fetch_add(told.len().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
                 verdicts.into_iter().zip(told).for_each(|(to, verdict)| tell(to, Ok(verdict)));
                 return ControlFlow::Continue(());
             }

@@ -18,6 +18,7 @@ mod dispatch;
 pub mod headers;
 pub mod health;
 pub mod kit;
+pub mod metrics;
 mod paths;
 pub mod problem;
 pub mod routes;

@@ -47,6 +47,10 @@ impl OutboxWriter {
         Ok(())
     }
 
+    pub(crate) fn batches(&self) -> &BatchWriter<Sealed, ()> {
+        &self.batches
+    }
+
     /// As the recorder that http-kit asks a service for.
     pub fn recorder(&self) -> Recorder {
         let writer = self.clone();

@@ -17,6 +17,7 @@ use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::metrics::{Counts, Metrics};
 use http_kit::service::Service;
 use http_kit::staff::StaffGate;
 use tokio::sync::Notify;
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) service_api: InternalClient,
     /// Knows what was done with events.
     pub(crate) audit_log: InternalClient,
+    /// What deliveries were answered.
+    pub(crate) answers: Answers,
     /// Tells the outbox that entries wait.
     pub(crate) outbox: outbox::Wake,
     /// Who in this process waits for what.
@@ -82,6 +85,30 @@ impl State {
     ) -> Result<EventId, Error> {
         let place = self.cursors.read(cursor, question).ok_or(Error::Cursor)?;
         std::str::from_utf8(&place).ok().and_then(|id| id.parse().ok()).ok_or(Error::Cursor)
+    }
+}
+
+/// Counts what deliveries were answered, by the word of the answer.
+#[derive(Clone)]
+pub(crate) struct Answers(Counts);
+
+impl Answers {
+    /// A bad signature: 401.
+    pub(crate) const FORGED: &str = "forged";
+    /// Nothing is known to have been stored: 503 or 500.
+    pub(crate) const NOT_STORED: &str = "not_stored";
+
+    const WORDS: [&str; 6] =
+        ["accepted", "duplicate", "unrecognized", "held", Self::FORGED, Self::NOT_STORED];
+
+    fn of(metrics: &Metrics) -> Self {
+        let help = "Answers to deliveries; held: 400, 409 and 422";
+        Self(metrics.counts("crm_webhook_answers", help, "status", &Self::WORDS))
+    }
+
+    /// One delivery was answered so.
+    pub(crate) fn count(&self, word: &'static str) {
+        self.0.count(word);
     }
 }
 
@@ -138,8 +165,9 @@ impl Signals {
 pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
     let Seams { clock, random } = seams;
     let database = Database::open(config.database, SCHEMA, &Options::default())?;
-    let wake = outbox::Wake::new();
+    let (wake, metrics) = (outbox::Wake::new(), Metrics::new(NAME));
     let entries = outbox::OutboxWriter::start(&database, "webhook-ingest.outbox", &wake)?;
+    entries.watch(&metrics, &database, &clock);
     let client = |setting, url: &str, audience| {
         let tokens = InternalTokens::new(NAME, audience, config.internal.clone(), clock.clone());
         InternalClient::new(setting, url, tokens)
@@ -149,9 +177,14 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
     let writer = writer(&database, config.queue, random.clone())?;
     let pace = Pace::behind(writer.pressure());
-    let shipper =
-        outbox::Shipper::new(database.clone(), audit_log.clone(), clock.clone(), random.clone(), wake.clone())
-            .at(pace.clone());
+    let shipper = outbox::Shipper::new(
+        database.clone(),
+        audit_log.clone(),
+        clock.clone(),
+        random.clone(),
+        wake.clone(),
+    )
+    .at(pace.clone());
     let open = |folder: &PathBuf| Spool::open(folder, config.spool_bytes, config.queue, random.clone());
     let spool = config.spool.as_ref().map(open).transpose()?;
     let state = Arc::new(State {
@@ -161,6 +194,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         audit_log,
         secrets: config.secrets,
         looks: Looks::default(),
+        answers: Answers::of(&metrics),
         kyc_words: config.kyc_words,
         cursors: Cursors::new(config.internal.clone(), "crm-bridge webhook-ingest events"),
         outbox: wake,
@@ -170,6 +204,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         random: random.clone(),
     });
     let ready = Arc::clone(&state);
+    jobs::backlog::watch(&metrics, &state);
     let kit = Kit {
         service: NAME,
         clock,
@@ -177,9 +212,10 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         credentials: Credentials { service: None, staff: Some(staff), internal: Some(config.internal) },
         recorder: entries.recorder(),
         readiness: Readiness::new().check("database", move || is_ready(Arc::clone(&ready))),
+        metrics,
         header_limits: HeaderLimits::INNER,
     };
-    let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
+    let service = Service::new(kit, &routes::table()).with_metrics().with_state(Arc::clone(&state));
     Ok(service
         .with_job("spool", {
             let state = Arc::clone(&state);

@@ -336,7 +336,9 @@ async fn a_full_queue_refuses_and_stores_nothing_of_it() {
         first.await.unwrap().unwrap();
         assert_eq!(outcomes(tasks).await, ["stored"; 2]);
         assert_eq!(keys(&database).await, ["0 held", "a", "b"]);
+        assert_eq!(writer.written(), (2, 3), "the first alone, the two together");
         assert_eq!(writer.submit(thing("c", 3)).await.unwrap(), "stored");
+        assert_eq!((writer.written(), writer.options().capacity), ((3, 4), 2));
     }
 }
 

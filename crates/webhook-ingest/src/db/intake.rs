@@ -39,6 +39,11 @@ impl Intake {
         Self { writer, spool, away, started: Instant::now(), moved }
     }
 
+    /// What commits to our own tables.
+    pub(crate) fn writer(&self) -> &BatchWriter<Arc<Submission>, Settled> {
+        &self.writer
+    }
+
     /// The spool, where there is one.
     pub(crate) fn spool(&self) -> Option<&Spool> {
         self.spool.as_ref()
