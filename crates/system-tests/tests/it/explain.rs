@@ -12,6 +12,8 @@ use crate::harness::{AllInOne, JWT_SECRET, command, run, wait_for};
 fn crm_bridge(gateway: &str, arguments: &[&str]) -> Output {
     let mut command = command("crm-bridge");
     command.args(["--data-dir", "/nonexistent"]).args(arguments).env("JWT_SECRET", JWT_SECRET);
+    // None of these commands needs a database; one that does must not find any.
+    command.env("DATABASE_URL", "nonsense");
     run(command.env("CRM_BASE_URL", gateway).env("CRM_STAFF_EMAIL", "ann.staff@example.com"))
 }
 
