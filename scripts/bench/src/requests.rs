@@ -44,7 +44,7 @@ impl Requests {
     pub(crate) fn write_next(self, number: u64, out: &mut Vec<u8>) -> bool {
         out.clear();
         match self {
-            Self::Sightings { run } if number % 20 == 0 => get(&email(run, number), out),
+            Self::Sightings { run } if number.is_multiple_of(20) => get(&email(run, number), out),
             _ => return false,
         }
         true

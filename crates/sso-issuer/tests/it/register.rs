@@ -34,18 +34,8 @@ async fn an_admin_adds_lists_changes_and_resets() {
         );
         let first = added["oneTimePassword"].as_str().expect("a password").to_owned();
         assert_ne!(first, "mine");
-        problem(
-            world
-                .post(
-                    "/api/staff",
-                    &admin,
-                    &json!({ "email": "BOB@broker.example", "name": "B", "role": "support" }),
-                )
-                .await,
-            409,
-            "staff_exists",
-        )
-        .await;
+        let same = json!({ "email": "BOB@broker.example", "name": "B", "role": "support" });
+        problem(world.post("/api/staff", &admin, &same).await, 409, "staff_exists").await;
         let id = bob["id"].as_str().expect("an id");
         let changed =
             body(patch(&world, id, &json!({ "role": "support", "name": "Bobby" })).await, 200).await;
