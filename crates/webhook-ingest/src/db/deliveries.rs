@@ -10,6 +10,7 @@ use contract::ids::EventId;
 use contract::inbox::HeldBecause;
 use contract::problems::Code;
 use contract::resources::EventState;
+use db::fail_points::{self, Step};
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult};
 use http_kit::audit::seal;
@@ -58,6 +59,7 @@ pub(crate) fn store(conn: &mut Conn, submissions: &[Submission], random: &Random
     }
     inbox::add(conn, &rows)?;
     outbox::insert_many(conn, &entries(submissions, &settled, random))?;
+    fail_points::pass(Step::IngestBeforeCommit);
     Ok(settled)
 }
 
