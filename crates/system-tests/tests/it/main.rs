@@ -23,6 +23,8 @@ mod demo;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod fail_points;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod jsonwebtoken;
