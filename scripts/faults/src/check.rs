@@ -14,7 +14,8 @@ use trading_sim::platform::{ExpectedClient, Plan};
 use crate::callers::{Call, What};
 use crate::error::Error;
 use crate::outside::{Outside, Who, segment};
-use crate::sender::Ledger;
+use crate::scenario::Kind;
+use crate::sender::{Attempt, Ledger};
 
 /// How long everything may take to come to rest. The longest waits of the services are leases of the dead, and backoffs: 10 s each.
 const REST: Duration = Duration::from_secs(75);
@@ -61,11 +62,11 @@ pub(crate) async fn events(
     outside: &Outside,
     ledger: &Ledger,
     since: Timestamp,
-    whole: bool,
+    (kind, whole): (Kind, bool),
 ) -> Result<Vec<Problem>, Error> {
     until_none(async || {
         let found = Found::look(outside, since).await?;
-        Ok(found.problems(ledger, whole))
+        Ok(found.problems(ledger, kind, whole))
     })
     .await
 }
@@ -166,9 +167,9 @@ impl Found {
         Ok(Self { accepted, received, applied, inbox })
     }
 
-    fn problems(&self, ledger: &Ledger, whole: bool) -> Vec<Problem> {
+    fn problems(&self, ledger: &Ledger, kind: Kind, whole: bool) -> Vec<Problem> {
         let mut problems = self.against_itself();
-        problems.extend(self.against(ledger, whole));
+        problems.extend(self.against(ledger, kind, whole));
         problems
     }
 
@@ -196,7 +197,7 @@ impl Found {
     }
 
     /// What senders were told is so.
-    fn against(&self, ledger: &Ledger, whole: bool) -> Vec<Problem> {
+    fn against(&self, ledger: &Ledger, kind: Kind, whole: bool) -> Vec<Problem> {
         let attempts = ledger.attempts();
         let events_of: BTreeMap<&str, usize> =
             attempts.iter().map(|attempt| (attempt.request_id.as_str(), attempt.event)).collect();
@@ -216,10 +217,7 @@ impl Found {
         }
         for attempt in &attempts {
             let Some((status, id)) = attempt.acknowledged() else {
-                problems.extend(refused(
-                    attempt.answer.as_ref().map(|answer| answer.status),
-                    &attempt.request_id,
-                ));
+                problems.extend(refused(attempt, kind));
                 continue;
             };
             ids.entry(attempt.event).or_default().insert(id);
@@ -250,12 +248,14 @@ impl Found {
     }
 }
 
-/// An event that is not taken is told so by the statuses of trouble that passes, if at all.
-fn refused(status: Option<u16>, request: &str) -> Option<Problem> {
-    match status {
-        None | Some(502..=504) => None,
-        Some(status) => Some(Problem::new(Broken::Answer, format!("{status} to {request}"))),
-    }
+/// An event that is not taken is told so by the statuses of trouble that passes, if at all: where it is the disk's, by 503.
+fn refused(attempt: &Attempt, kind: Kind) -> Option<Problem> {
+    let status = attempt.answer.as_ref()?.status;
+    let fine = match kind {
+        Kind::Disk | Kind::Sync => status == 503,
+        _ => (502..=504).contains(&status),
+    };
+    (!fine).then(|| Problem::new(Broken::Answer, format!("{status} to {}", attempt.request_id)))
 }
 
 /// Each thing that happened to a client stands in the history, once.

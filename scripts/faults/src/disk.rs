@@ -7,8 +7,8 @@ use std::process::Command;
 use crate::error::Error;
 use crate::process::{run, run_slowly};
 
-/// The file that takes all room.
-const FILLER: &str = "filler";
+/// The files that take all room: most of it, and the rest.
+const FILLERS: [&str; 2] = ["filler", "last-filler"];
 
 /// A mounted disk; unmounted when dropped.
 pub(crate) struct Disk {
@@ -34,20 +34,37 @@ impl Disk {
         &self.folder
     }
 
+    /// Takes all room that is left but so many megabytes.
+    pub(crate) async fn fill_all_but(&self, megabytes: u64) -> Result<(), Error> {
+        let left = run(Command::new("df").args(["--block-size=1M", "--output=avail"]).arg(&self.folder))?;
+        let left: u64 = left.lines().last().and_then(|line| line.trim().parse().ok()).unwrap_or(0);
+        self.write(FILLERS[0], &format!("count={}", left.saturating_sub(megabytes))).await
+    }
+
     /// Takes all room that is left.
     pub(crate) async fn fill(&self) {
-        let mut filling = Command::new("dd");
-        filling.arg("if=/dev/zero").arg(format!("of={}", self.folder.join(FILLER).display())).arg("bs=1M");
         // It ends with the failure that is wanted: no space left.
-        drop(run_slowly(filling).await);
+        drop(self.write(FILLERS[1], "count=1000000").await);
+    }
+
+    async fn write(&self, filler: &str, count: &str) -> Result<(), Error> {
+        let mut writing = Command::new("dd");
+        writing
+            .arg("if=/dev/zero")
+            .arg(format!("of={}", self.folder.join(filler).display()))
+            .args(["bs=1M", count]);
+        run_slowly(writing).await.map(drop)
     }
 
     /// Gives it back.
     pub(crate) fn free(&self) -> Result<(), Error> {
-        match fs::remove_file(self.folder.join(FILLER)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        for filler in FILLERS {
+            match fs::remove_file(self.folder.join(filler)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Hundredths of the room that are taken.

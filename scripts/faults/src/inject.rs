@@ -13,6 +13,9 @@ use crate::world::World;
 /// How long a process that is to die at a step is waited for, once everything is sent.
 const LAST_PASSAGE: Duration = Duration::from_secs(3);
 
+/// What is left of a disk that is about to be full, in megabytes.
+const LEFT: u64 = 6;
+
 const LOOK: Duration = Duration::from_millis(5);
 
 /// What is done at one moment.
@@ -23,6 +26,8 @@ enum Deed {
     StartPostgres,
     Fill,
     Free,
+    FailSyncs,
+    Sync,
     Cut(Line),
     Refuse(Line),
     CutAnswer(Line, usize),
@@ -42,8 +47,13 @@ pub(crate) struct Injected {
 /// What must be done before the first event.
 pub(crate) async fn prepare(world: &mut World, scenario: &Scenario) -> Result<(), Error> {
     for fault in &scenario.faults {
-        if let Fault::Point { step, service, passage, .. } = fault {
-            world.restart(service, 0, Some(&format!("{step}:{passage}"))).await?;
+        match fault {
+            Fault::Point { step, service, passage, .. } => {
+                world.restart(service, 0, Some(&format!("{step}:{passage}"))).await?;
+            }
+            // The most of it, so that the rest is filled in a moment.
+            Fault::Disk { .. } => world.disk.fill_all_but(LEFT).await?,
+            _ => {}
         }
     }
     Ok(())
@@ -81,6 +91,7 @@ fn deeds(faults: &[Fault]) -> Vec<(Duration, Deed)> {
             Fault::Point { .. } => Vec::new(),
             Fault::Postgres { at, away } => vec![(at, Deed::StopPostgres), (at + away, Deed::StartPostgres)],
             Fault::Disk { at, full } => vec![(at, Deed::Fill), (at + full, Deed::Free)],
+            Fault::Sync { at, failing } => vec![(at, Deed::FailSyncs), (at + failing, Deed::Sync)],
             Fault::Cut { line, at } => vec![(at, Deed::Cut(line))],
             Fault::Refuse { line, at, away } => {
                 vec![(at, Deed::Refuse(line)), (at + away, Deed::Resume(line))]
@@ -125,6 +136,11 @@ async fn perform(world: &mut World, deed: &Deed, injected: &mut Injected) -> Res
             injected.faults += 1;
         }
         Deed::Free => world.disk.free()?,
+        Deed::FailSyncs => {
+            world.fail_syncs(true)?;
+            injected.faults += 1;
+        }
+        Deed::Sync => world.fail_syncs(false)?,
         Deed::Cut(line) => {
             world.proxy(line)?.cut();
             injected.faults += 1;

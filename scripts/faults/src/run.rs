@@ -48,11 +48,11 @@ pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcom
 
     // What nobody acknowledged is there whole, or not at all; and whoever sends it again is heard.
     let unacknowledged = ledger.unacknowledged().len() as u64;
-    let mut problems = check::events(&outside, &ledger, since, false).await?;
+    let mut problems = check::events(&outside, &ledger, since, (scenario.kind, false)).await?;
     if problems.is_empty() {
         sender::send_again(&outside, scenario, &ledger).await;
         let calls = all(calling).await;
-        problems.extend(check::events(&outside, &ledger, since, true).await?);
+        problems.extend(check::events(&outside, &ledger, since, (scenario.kind, true)).await?);
         problems.extend(check::calls(&outside, &calls, since).await?);
         problems.extend(check::records(&outside, &plan, &calls).await?);
     }

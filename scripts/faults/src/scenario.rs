@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Postgres,
     /// The disk under the databases is full.
     Disk,
+    /// What is written can't be made durable: every fsync fails.
+    Sync,
     /// Connections are cut, between services and to PostgreSQL; the ends of answers are lost.
     Cut,
     /// Connections go silent.
@@ -66,6 +68,7 @@ impl Kind {
             Self::Point => "point",
             Self::Postgres => "postgres",
             Self::Disk => "disk",
+            Self::Sync => "sync",
             Self::Cut => "cut",
             Self::Stall => "stall",
             Self::Sender => "sender",
@@ -93,6 +96,8 @@ pub(crate) enum Fault {
     Postgres { at: Duration, away: Duration },
     /// Nothing can be written for a while.
     Disk { at: Duration, full: Duration },
+    /// Every fsync fails for a while.
+    Sync { at: Duration, failing: Duration },
     /// Connections are cut.
     Cut { line: Line, at: Duration },
     /// Connections are cut and refused for a while.
@@ -141,7 +146,8 @@ impl Scenario {
             duplicates: if wild { 0.6 } else { 0.1 },
             shuffle: if wild { 0.9 } else { 0.2 },
             old: 0.02,
-            ..PlanOptions::new(seed, rng.usize(30..90))
+            // A full disk is noticed by what needs room, so there must be enough.
+            ..PlanOptions::new(seed, if kind == Kind::Disk { rng.usize(100..160) } else { rng.usize(30..90) })
         };
         let faults = faults(kind, engine, replicas, usize::try_from(step).ok()?, &mut rng);
         Some(Self { seed, engine, kind, replicas, faults, plan, once: 0.1, at_once: rng.usize(4..16) })
@@ -173,7 +179,10 @@ fn faults(kind: Kind, engine: Engine, replicas: usize, step: usize, rng: &mut Rn
             vec![Fault::Postgres { at: millis(rng, 0..1_000), away: millis(rng, 0..1_500) }]
         }
         Kind::Disk => {
-            vec![Fault::Disk { at: millis(rng, 0..500), full: millis(rng, 500..3_000) }]
+            vec![Fault::Disk { at: millis(rng, 0..300), full: millis(rng, 1_000..4_000) }]
+        }
+        Kind::Sync => {
+            vec![Fault::Sync { at: millis(rng, 0..800), failing: millis(rng, 200..2_000) }]
         }
         Kind::Cut => several(Box::new(move |rng| {
             let (line, at) = (line(engine, rng), millis(rng, 0..1_200));

@@ -29,6 +29,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const DISK: [(Engine, u32); 2] = [(Engine::Postgres, 448), (Engine::Sqlite, 192)];
 const TAKEN: u32 = 60;
 
+/// While this file is in a world's folder, fsyncs fail.
+const SYNC_SWITCH: &str = "fsyncs-fail";
+
 /// Where a world finds what it needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -63,7 +66,8 @@ impl World {
         let disk = Disk::mount(folder.path().join("disk"), size)?;
         let mut postgres = None;
         if engine == Engine::Postgres {
-            postgres = Some(Postgres::start(&place.root, disk.folder().join("pg")).await?);
+            let settings = syncs(&place, folder.path());
+            postgres = Some(Postgres::start(&place.root, disk.folder().join("pg"), settings).await?);
         }
         let (mut fronts, mut doors) = (BTreeMap::new(), BTreeMap::new());
         for service in SERVICES {
@@ -144,14 +148,26 @@ impl World {
         Ok(())
     }
 
+    /// Do all fsyncs of the database fail from now on?
+    pub(crate) fn fail_syncs(&self, fail: bool) -> Result<(), Error> {
+        let switch = self.folder.path().join(SYNC_SWITCH);
+        match fail {
+            true => std::fs::write(switch, "")?,
+            false if switch.exists() => std::fs::remove_file(switch)?,
+            false => {}
+        }
+        Ok(())
+    }
+
     /// Ends all trouble: lines, disk and database as they should be, everything running.
     pub(crate) async fn heal(&mut self) -> Result<(), Error> {
         self.disk.free()?;
+        self.fail_syncs(false)?;
         for proxy in self.fronts.values().chain(self.doors.values()) {
             proxy.resume();
         }
         if let Some(postgres) = &self.postgres {
-            postgres.start_again().await?;
+            postgres.recover().await?;
         }
         self.revive().await
     }
@@ -228,6 +244,7 @@ impl World {
             .env_clear()
             .current_dir(self.folder.path())
             .envs(SECRETS)
+            .envs(syncs(&self.place, self.folder.path()))
             .env("SERVICE_API_RATE_LIMIT", "0")
             .env("FAILED_AUTH_RATE_LIMIT", "0")
             .env("LOG_LEVEL", "warn")
@@ -251,7 +268,7 @@ impl World {
         Ok(command)
     }
 
-    /// The logs of all services, copied for whoever wants to know.
+    /// The logs of all processes, copied for whoever wants to know.
     pub(crate) fn keep_logs(&self, to: &Path) -> Result<(), Error> {
         std::fs::create_dir_all(to)?;
         for entry in std::fs::read_dir(self.folder.path())? {
@@ -262,8 +279,16 @@ impl World {
                 std::fs::copy(&path, to.join(name))?;
             }
         }
+        if self.postgres.is_some() {
+            std::fs::copy(self.disk.folder().join("pg/server.log"), to.join("postgres.log"))?;
+        }
         Ok(())
     }
+}
+
+/// The settings by which fsyncs of a program can be made to fail.
+fn syncs(place: &Place, folder: &Path) -> [(&'static str, PathBuf); 2] {
+    [("LD_PRELOAD", place.programs.join("libsync.so")), ("CRM_FAULTS_SYNC", folder.join(SYNC_SWITCH))]
 }
 
 fn address(place: &Place, service: &str, replica: usize) -> SocketAddr {
