@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::report::Report;
+use crate::report::{Report, say};
 use crate::run::{Outcome, run};
 use crate::scenario::{Engine, Kind, Scenario};
 use crate::world::{Place, World};
@@ -48,7 +48,11 @@ pub(crate) async fn all(orders: Orders, worlds: Vec<(Engine, Vec<u16>)>) -> Resu
     let scenarios = scenarios.filter_map(|seed| Scenario::of(seed, &orders.engines, &orders.kinds));
     let waiting: Vec<Scenario> = scenarios.take(usize::try_from(orders.runs).unwrap_or(usize::MAX)).collect();
     let bar = ProgressBar::new(waiting.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} runs, {elapsed} {msg}") {
+    let template = match orders.time {
+        Some(_) => "{spinner} {pos} runs, {elapsed}",
+        None => "{bar:30} {pos}/{len} runs, {elapsed}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_secs(1));
@@ -72,7 +76,7 @@ pub(crate) async fn all(orders: Orders, worlds: Vec<(Engine, Vec<u16>)>) -> Resu
     tokio::select! {
         _nothing = all_done.recv() => {}
         _asked = tokio::signal::ctrl_c() => {
-            shared.bar.println("Runs that have begun are ended first.");
+            shared.bar.suspend(|| say("Runs that have begun are ended first."));
             *lock(&shared.stopped) = true;
             all_done.recv().await;
         }
@@ -86,7 +90,7 @@ pub(crate) async fn all(orders: Orders, worlds: Vec<(Engine, Vec<u16>)>) -> Resu
 fn worker(shared: &Shared, engine: Engine, ports: &[u16], working: mpsc::Sender<()>) {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work(shared, engine, ports)),
-        Err(error) => shared.bar.println(format!("A world can't be made: {error}")),
+        Err(error) => shared.bar.suspend(|| say(&format!("A world can't be made: {error}"))),
     }
     drop(working);
 }
@@ -148,7 +152,7 @@ impl Shared {
         let logs = kept.then(|| self.orders.kept.join(scenario.seed.to_string()).display().to_string());
         let again = again(scenario, &self.orders);
         for line in lock(&self.report).note(scenario, told, again, logs) {
-            self.bar.println(line);
+            self.bar.suspend(|| say(&line));
         }
         self.bar.inc(1);
     }

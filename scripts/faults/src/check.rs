@@ -21,8 +21,8 @@ use crate::sender::{Attempt, Ledger};
 const REST: Duration = Duration::from_secs(75);
 
 /// Between two looks, growing.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What kind of promise is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,11 +64,26 @@ pub(crate) async fn events(
     since: Timestamp,
     (kind, whole): (Kind, bool),
 ) -> Result<Vec<Problem>, Error> {
+    at_rest(outside).await?;
     until_none(async || {
         let found = Found::look(outside, since).await?;
         Ok(found.problems(ledger, kind, whole))
     })
     .await
+}
+
+/// Waits until no event is pending, or too long: what the whole look that follows would see again and again is asked for by itself.
+async fn at_rest(outside: &Outside) -> Result<(), Error> {
+    let until = Instant::now() + REST;
+    let pending = "/api/webhooks/events?state=pending&limit=1";
+    while Instant::now() < until {
+        let page = outside.get(Who::Staff, pending).await?;
+        if page.get("events").and_then(Value::as_array).is_none_or(Vec::is_empty) {
+            break;
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 /// The records of all clients, and their histories.
@@ -299,4 +314,100 @@ async fn history(
 
 fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use trading_sim::platform::PlanOptions;
+
+    use super::*;
+    use crate::outside::Answer;
+
+    /// A sender with one event, and what an attempt was answered.
+    fn ledger(answers: &[Option<(u16, &str)>]) -> Ledger {
+        let ledger = Ledger::of(&Plan::new(&PlanOptions::new(1, 1)));
+        for (nth, answer) in answers.iter().enumerate() {
+            let answer = answer.map(|(status, said)| Answer {
+                status,
+                body: json!({"status": said, "eventId": "evt_1"}),
+                retry_after: None,
+            });
+            ledger.note(Attempt { event: 0, request_id: format!("r{nth}"), answer });
+        }
+        ledger
+    }
+
+    /// What the services say when that event came by these requests, the first one first, and was applied so often.
+    fn found(requests: &[&str], applied: usize, state: &str) -> Found {
+        let mut found = Found {
+            accepted: BTreeMap::new(),
+            received: BTreeMap::new(),
+            applied: BTreeMap::new(),
+            inbox: BTreeMap::new(),
+        };
+        let id = || "evt_1".to_owned();
+        for (nth, request) in requests.iter().enumerate() {
+            let status = if nth == 0 { "accepted" } else { "duplicate" };
+            found.received.insert((*request).to_owned(), vec![(status.to_owned(), id())]);
+        }
+        found.accepted.extend(requests.first().map(|request| (id(), vec![(*request).to_owned()])));
+        found.inbox.extend(requests.first().map(|_| (id(), vec![state.to_owned()])));
+        if applied > 0 {
+            found.applied.insert(id(), applied);
+        }
+        found
+    }
+
+    fn broken(found: &Found, ledger: &Ledger, kind: Kind, whole: bool) -> Vec<Broken> {
+        found.problems(ledger, kind, whole).into_iter().map(|problem| problem.broken).collect()
+    }
+
+    #[test]
+    fn what_is_as_it_must_be_is_no_problem() {
+        let sent = ledger(&[None, Some((503, "")), Some((200, "accepted")), Some((200, "duplicate"))]);
+        assert_eq!(broken(&found(&["r2", "r3"], 1, "applied"), &sent, Kind::Kill, true), []);
+        // Nobody was told that it was stored; it was, and the retry heard so.
+        let sent = ledger(&[None, Some((200, "duplicate"))]);
+        assert_eq!(broken(&found(&["r0", "r1"], 1, "superseded"), &sent, Kind::Kill, true), []);
+        // Nothing was stored, and nobody was told otherwise.
+        assert_eq!(broken(&found(&[], 0, ""), &ledger(&[None]), Kind::Kill, false), []);
+    }
+
+    #[test]
+    fn each_broken_promise_is_seen() {
+        let sent = ledger(&[Some((200, "accepted"))]);
+        let lost = broken(&found(&[], 0, ""), &sent, Kind::Kill, true);
+        assert_eq!(lost, [Broken::Lost, Broken::Untold]);
+        assert_eq!(broken(&found(&["r0"], 0, "applied"), &sent, Kind::Kill, true), [Broken::Half]);
+        assert_eq!(broken(&found(&["r0"], 1, "pending"), &sent, Kind::Kill, true), [Broken::Half]);
+        assert_eq!(broken(&found(&["r0"], 1, "dead_lettered"), &sent, Kind::Kill, true), [Broken::Half]);
+        assert_eq!(broken(&found(&["r0"], 2, "applied"), &sent, Kind::Kill, true), [Broken::Doubled]);
+        let mut twice = found(&["r0"], 1, "applied");
+        twice.accepted.insert("evt_1".to_owned(), vec!["r0".to_owned(), "r0".to_owned()]);
+        assert_eq!(broken(&twice, &sent, Kind::Kill, true), [Broken::Doubled]);
+        let mut other = found(&["r0"], 1, "applied");
+        other.accepted.insert("evt_2".to_owned(), vec!["r0".to_owned()]);
+        other.applied.insert("evt_2".to_owned(), 1);
+        other.inbox.insert("evt_2".to_owned(), vec!["applied".to_owned()]);
+        assert_eq!(broken(&other, &sent, Kind::Kill, true), [Broken::Doubled]);
+        let mut untold = found(&["r0"], 1, "applied");
+        untold.received.clear();
+        assert_eq!(broken(&untold, &sent, Kind::Kill, true), [Broken::Untold]);
+        assert_eq!(broken(&found(&[], 0, ""), &ledger(&[None]), Kind::Kill, true), [Broken::Stuck]);
+    }
+
+    #[test]
+    fn trouble_is_told_by_its_own_status() {
+        for (status, kind, fine) in [
+            (503, Kind::Disk, true),
+            (500, Kind::Disk, false),
+            (502, Kind::Sync, false),
+            (502, Kind::Kill, true),
+            (400, Kind::Kill, false),
+        ] {
+            let problems = broken(&found(&[], 0, ""), &ledger(&[Some((status, ""))]), kind, false);
+            assert_eq!(problems.is_empty(), fine, "{status}: {problems:?}");
+        }
+    }
 }

@@ -61,6 +61,9 @@ struct Arguments {
     programs: PathBuf,
 }
 
+/// More runs than any campaign by the clock has.
+const LONGEST: u64 = 20_000;
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Databases {
     Postgres,
@@ -87,8 +90,13 @@ fn start(arguments: Arguments) -> Result<bool, Error> {
         Databases::Both => vec![Engine::Postgres, Engine::Sqlite],
     };
     let kinds = if arguments.kinds.is_empty() { Kind::value_variants().to_vec() } else { arguments.kinds };
+    if !engines.iter().any(|engine| Kind::on(*engine).iter().any(|kind| kinds.contains(kind))) {
+        return Err(Error::Impossible(
+            "none of these kinds of trouble can happen on that database".to_owned(),
+        ));
+    }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..1 << 40));
-    let runs = arguments.runs.unwrap_or(if arguments.minutes.is_some() { 1_000_000 } else { 200 });
+    let runs = arguments.runs.unwrap_or(if arguments.minutes.is_some() { LONGEST } else { 200 });
     let worlds = arguments.worlds.clamp(1, usize::try_from(runs).unwrap_or(usize::MAX).max(1));
     let time = arguments.minutes.map(|minutes| Duration::from_secs_f64(minutes.max(0.0) * 60.0));
     let root = arguments.root.canonicalize()?;

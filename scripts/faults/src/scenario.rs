@@ -39,13 +39,13 @@ impl Engine {
 pub(crate) enum Kind {
     /// kill -9 of services at random moments.
     Kill,
-    /// A service dies at a named step.
+    /// A service dies at a named step (abuse case W10).
     Point,
     /// PostgreSQL is stopped immediate.
     Postgres,
-    /// The disk under the databases is full.
+    /// The disk under the databases is full (abuse case A5).
     Disk,
-    /// What is written can't be made durable: every fsync fails.
+    /// What is written can't be made durable: every fsync fails (abuse case A5).
     Sync,
     /// Connections are cut, between services and to PostgreSQL; the ends of answers are lost.
     Cut,
@@ -221,4 +221,44 @@ fn line(engine: Engine, rng: &mut Rng) -> Line {
 
 fn millis(rng: &mut Rng, range: Range<u64>) -> Duration {
     Duration::from_millis(rng.u64(range))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const BOTH: [Engine; 2] = [Engine::Postgres, Engine::Sqlite];
+
+    #[test]
+    fn a_seed_is_a_run() {
+        let all = Kind::value_variants();
+        for seed in 0..200 {
+            let told = |_| format!("{:?}", Scenario::of(seed, &BOTH, all));
+            assert_eq!(told(1), told(2));
+        }
+    }
+
+    #[test]
+    fn a_row_of_seeds_dies_at_every_step_on_every_engine() {
+        let runs = (1_000..).map_while(|seed| Scenario::of(seed, &BOTH, &[Kind::Point])).take(2 * ALL.len());
+        let died: BTreeSet<(Engine, &str)> = runs
+            .flat_map(|run| run.faults.into_iter().map(move |fault| (run.engine, fault)))
+            .filter_map(|(engine, fault)| match fault {
+                Fault::Point { step, .. } => Some((engine, step)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(died.len(), 2 * ALL.len());
+    }
+
+    #[test]
+    fn every_kind_happens_on_every_engine_that_has_it() {
+        let all = Kind::value_variants();
+        let runs = (0..1_000).filter_map(|seed| Scenario::of(seed, &BOTH, all));
+        let tried: BTreeSet<(Engine, Kind)> = runs.map(|run| (run.engine, run.kind)).collect();
+        assert_eq!(tried.len(), Kind::on(Engine::Postgres).len() + Kind::on(Engine::Sqlite).len());
+        assert!(Scenario::of(1, &[Engine::Sqlite], &[Kind::Postgres]).is_none());
+    }
 }

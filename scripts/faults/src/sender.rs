@@ -71,7 +71,7 @@ impl Ledger {
         (0..self.events.len()).filter(|event| !taken(event)).collect()
     }
 
-    fn note(&self, attempt: Attempt) {
+    pub(crate) fn note(&self, attempt: Attempt) {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
     }
 }
