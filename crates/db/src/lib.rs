@@ -12,6 +12,7 @@ mod uri;
 mod url;
 
 pub mod batch;
+pub mod fail_points;
 pub mod lease;
 pub mod migrate;
 pub mod pace;

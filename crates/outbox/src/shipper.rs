@@ -7,6 +7,7 @@ use auth::random::Random;
 use contract::audit::Sealed;
 use contract::clock::{Clock, Timestamp};
 use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
+use db::fail_points::{self, Step};
 use db::lease::{self, Lease};
 use db::pace::Pace;
 use db::{Database, DbError, DbResult, Migrations};
@@ -153,6 +154,7 @@ impl Shipper {
         if rows.is_empty() || !self.leased().await? {
             return Ok(Round::Idle);
         }
+        fail_points::pass(Step::OutboxBeforeCall);
         self.ship(rows).await?;
         Ok(Round::Shipped)
     }
@@ -179,6 +181,7 @@ impl Shipper {
         while let Some(mut rows) = parts.pop() {
             match self.hand_over(&rows).await {
                 Ok(()) => {
+                    fail_points::pass(Step::OutboxAfterCall);
                     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
                     self.database.write(move |conn| remove(conn, &ids)).await?;
                 }

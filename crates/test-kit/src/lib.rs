@@ -6,5 +6,6 @@ pub mod credentials;
 pub mod database;
 pub mod migrations;
 pub mod ports;
+pub mod proxy;
 pub mod staff;
 pub mod waiting;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
+use db::fail_points::{self, Step};
 use db::types::{Instant, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend, prepared};
 use diesel::prelude::*;
@@ -104,6 +105,7 @@ pub(crate) fn append(conn: &mut Conn, rows: &[NewRow]) -> DbResult<Vec<Appended>
             }
         }));
     }
+    fail_points::pass(Step::AppendBeforeCommit);
     Ok(told)
 }
 

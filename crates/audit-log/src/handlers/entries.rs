@@ -6,6 +6,7 @@ use contract::audit::{Sealed, Text};
 use contract::ids::EntryId;
 use contract::internal::{AppendEntries, AppendedEntries};
 use contract::problems::FieldError;
+use db::fail_points::{self, Step};
 use db::{Class, SubmitError};
 use futures_util::future::join_all;
 use http_kit::caller::{AuditorOrAdmin, Caller, Internal, Staff};
@@ -36,6 +37,7 @@ pub(crate) async fn append_entries(
     let rows = admit(&state, body.into_inner().entries)?;
     let ids: Vec<String> = rows.iter().map(|row| row.entry_id.clone()).collect();
     let told = join_all(rows.into_iter().map(|row| state.writer.submit(row))).await;
+    fail_points::pass(Step::AppendAfterCommit);
     Ok(web::Json(durable(&ids, told)?))
 }
 

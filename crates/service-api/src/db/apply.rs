@@ -12,6 +12,7 @@ use contract::clock::Timestamp;
 use contract::ids::{AccountRef, ActivityId, ClientRef, EntryId, EventId, RequestId, TransactionRef};
 use contract::internal::{ApplyEvent, ApplyVerdict};
 use contract::resources::Activity;
+use db::fail_points::{self, Step};
 use db::types::UtcTime;
 use db::{Conn, Database, DbError, DbResult};
 use http_kit::kit::Seams;
@@ -138,6 +139,7 @@ fn apply_together(
     if !written.entries.is_empty() {
         outbox::insert_many(conn, &written.entries)?;
     }
+    fail_points::pass(Step::ApplyBeforeCommit);
     Ok(verdicts)
 }
 

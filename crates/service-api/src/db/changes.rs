@@ -9,6 +9,7 @@ use contract::ids::{ActivityId, ClientRef, NoteId, TransactionRef};
 use contract::internal::Impersonation;
 use contract::kyc::KycStatus;
 use contract::resources::{Activity, Actor, ClientRecord, Note};
+use db::fail_points::{self, Step};
 use db::{Conn, DbError, DbResult};
 use http_kit::kit::Seams;
 
@@ -256,6 +257,8 @@ impl Change {
         for (name, value) in details {
             entry.details.insert((*name).to_owned(), Value::Text(Text::open(*value)));
         }
-        outbox::insert_many(conn, &[http_kit::audit::seal(&entry, &self.seams.random)])
+        outbox::insert_many(conn, &[http_kit::audit::seal(&entry, &self.seams.random)])?;
+        fail_points::pass(Step::ChangeBeforeCommit);
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use contract::ids::ClientRef;
 use db::DbResult;
+use db::fail_points::{self, Step};
 use http_kit::caller::Caller;
 
 use super::whom;
@@ -27,6 +28,7 @@ pub(crate) fn made<S, T>(
     came_to: DbResult<Result<T, Refusal>>,
 ) -> Result<T, Error> {
     let made = came_to?.map_err(Error::Refused)?;
+    fail_points::pass(Step::ChangeAfterCommit);
     caller.audit().recorded();
     state.wake.wake();
     Ok(made)

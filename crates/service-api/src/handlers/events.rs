@@ -10,6 +10,7 @@ use contract::internal::trace::{TraceEvent, TracedEvent};
 use contract::internal::{ApplyBatch, ApplyVerdicts, READ_EVENT, ReadEvent, WEBHOOK_INGEST};
 use contract::problems::Code;
 use contract::resources::EventStatus;
+use db::fail_points::{self, Step};
 use http_kit::caller::{Caller, Internal, Service};
 use http_kit::client::CallError;
 use http_kit::problem::Failure;
@@ -56,6 +57,7 @@ pub(crate) async fn apply_events(
     let (events, request) = (batch.into_inner().events, caller.context().request_id().clone());
     let verdicts =
         apply(&state.database, events, state.seams.clone(), request).await.map_err(Error::Database)?;
+    fail_points::pass(Step::ApplyAfterCommit);
     state.wake.wake();
     Ok(Json(ApplyVerdicts { verdicts }))
 }

@@ -13,6 +13,7 @@ use contract::ids::TokenId;
 use contract::internal::{FIND_CLIENTS, FindClients, FoundClients};
 use contract::json::{self, Json};
 use contract::resources::ImpersonationPage;
+use db::fail_points::{self, Step};
 use http_kit::audit::seal;
 use http_kit::caller::{AdminOnly, Caller, Staff};
 use http_kit::problem::Failure;
@@ -109,9 +110,12 @@ async fn store(
     let hash = sha256(token.as_bytes());
     let storing = state.database.write(move |conn| {
         impersonations::add(conn, &made, hash)?;
-        outbox::insert(conn, &entry)
+        outbox::insert(conn, &entry)?;
+        fail_points::pass(Step::ImpersonationBeforeCommit);
+        Ok(())
     });
     storing.await.map_err(Error::NotDurable)?;
+    fail_points::pass(Step::ImpersonationAfterCommit);
     audit.recorded();
     state.outbox.wake();
     state.activities.notify_one();

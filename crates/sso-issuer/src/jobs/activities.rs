@@ -9,6 +9,7 @@ use contract::internal::{
     Impersonation as Sent, RECORD_IMPERSONATIONS, RecordImpersonations, RecordedImpersonations,
 };
 use db::DbError;
+use db::fail_points::{self, Step};
 use http_kit::backoff::Backoff;
 use http_kit::client::CallError;
 use http_kit::context::RequestContext;
@@ -77,6 +78,7 @@ async fn hand_over(state: &State) -> Result<(), Trouble> {
         let context = RequestContext::fresh(&state.seams.clock, &state.seams.random);
         let called = state.service_api.post_json(&context, RECORD_IMPERSONATIONS, &batch, CALL);
         let RecordedImpersonations { .. } = called.await?;
+        fail_points::pass(Step::ActivityAfterCall);
         let now = state.seams.clock.now();
         state.database.write(move |conn| impersonations::mark_sent(conn, &ids, now)).await?;
     }

@@ -25,6 +25,8 @@ mod events;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod fail_points;
+#[cfg(test)]
 mod floods;
 #[cfg(test)]
 mod harness;

@@ -12,6 +12,7 @@ use contract::ids::EventId;
 use contract::inbox::HeldBecause;
 use contract::problems::Code;
 use contract::resources::EventState;
+use db::fail_points::{self, Step};
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult};
 use http_kit::audit::seal;
@@ -106,6 +107,7 @@ pub(crate) fn store<S: Borrow<Submission>>(
     inbox::add(conn, &rows)?;
     let settled: Vec<Settled> = both().map(|(delivery, decided)| decided.settled(*delivery)).collect();
     outbox::insert_many(conn, &entries(submissions, &settled, random))?;
+    fail_points::pass(Step::IngestBeforeCommit);
     Ok(settled)
 }
 

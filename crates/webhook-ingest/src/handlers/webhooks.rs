@@ -15,6 +15,7 @@ use auth::webhook::{self, SignatureError};
 use contract::audit::Text;
 use contract::webhooks::{Accepted, Status};
 use db::SubmitError;
+use db::fail_points::{self, Step};
 use http_kit::caller::{Caller, Webhook};
 use http_kit::problem::Failure;
 
@@ -73,6 +74,7 @@ pub(crate) async fn receive_delivery(
     let delivery = Delivery::read(Receipt { source, signed, received_at }, &state.kyc_words, &state.random);
     let lane = delivery.said.lane;
     let submission = Submission::new(delivery, caller.audit().take_entry(), &state.random);
+    fail_points::pass(Step::IngestVerified);
     // A task of its own: a sender that goes away before its answer takes nothing of what is to follow the commit along. One that
     // breaks off says as little of the commit as a database that went away in it.
     let settling = spawn(settle(Arc::clone(&state), submission, lane));
@@ -88,6 +90,7 @@ pub(crate) async fn receive_delivery(
 /// Waits for the commit, and wakes those who go on from there.
 async fn settle(state: Arc<State>, submission: Submission, lane: i32) -> Result<Settled, SubmitError> {
     let settled = state.intake.submit(submission).await?;
+    fail_points::pass(Step::IngestAfterCommit);
     state.outbox.wake();
     state.signals.wake(Queue::Fresh, lane);
     Ok(settled)

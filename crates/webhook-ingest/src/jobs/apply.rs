@@ -20,6 +20,7 @@ use contract::events::{self, Reading};
 use contract::ids::{EntryId, EventId};
 use contract::internal::{APPLY_EVENTS, ApplyBatch, ApplyEvent, ApplyVerdict, ApplyVerdicts};
 use db::DbError;
+use db::fail_points::{self, Step as FailPoint};
 use db::lease::{self, Lease};
 use db::types::UtcTime;
 use http_kit::audit::seal;
@@ -305,8 +306,10 @@ impl Worker {
     async fn call(&self, events: &[(ApplyEvent, &Due)]) -> Result<HashMap<EventId, ApplyVerdict>, CallError> {
         let batch = ApplyBatch { events: events.iter().map(|(event, _)| event.clone()).collect() };
         let context = RequestContext::fresh(&self.state.clock, &self.state.random);
+        fail_points::pass(FailPoint::LaneBeforeCall);
         let answer: ApplyVerdicts =
             self.state.service_api.post_json(&context, APPLY_EVENTS, &batch, CALL_TIMEOUT).await?;
+        fail_points::pass(FailPoint::LaneAfterCall);
         Ok(answer.verdicts.into_iter().map(|verdict| (verdict.event_id, verdict)).collect())
     }
 
@@ -335,6 +338,7 @@ impl Worker {
             Ok(held.len() == of_lanes.len())
         });
         let complete = complete.await?;
+        fail_points::pass(FailPoint::LaneAfterCommit);
         self.state.signals.rows_resolved();
         if on_trail {
             self.state.outbox.wake();
