@@ -14,6 +14,8 @@ mod url;
 pub mod batch;
 pub mod lease;
 pub mod migrate;
+pub mod pace;
+mod prepared;
 pub mod types;
 
 pub use batch::{BatchOptions, BatchWriter, SubmitError};
@@ -21,6 +23,7 @@ pub use conn::{Backend, Conn};
 pub use database::{Database, Options};
 pub use error::{Class, DbError, DbResult};
 pub use migrate::Migrations;
+pub use prepared::{Prepared, prepared};
 pub use url::{DatabaseUrl, UrlError};
 
 /// `embed_migrations!` expands to the bare path `diesel_migrations::`; [`migrations!`] brings it into scope from here,

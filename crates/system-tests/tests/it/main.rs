@@ -25,6 +25,8 @@ mod events;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod jsonwebtoken;
@@ -32,6 +34,8 @@ mod jsonwebtoken;
 mod leaks;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]

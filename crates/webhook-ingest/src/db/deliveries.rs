@@ -27,6 +27,16 @@ use crate::domain::trail;
 pub(crate) struct Submission {
     pub(crate) delivery: Delivery,
     pub(crate) entry: Entry,
+    /// What will be decided if the delivery is new, and the entry that says so: sealed by whoever submits, since the writer has no time.
+    likely: (Settled, Sealed),
+}
+
+impl Submission {
+    pub(crate) fn new(delivery: Delivery, entry: Entry, random: &Random) -> Self {
+        let settled = Decided { reuse: false, holder: None }.settled(Kept::of(&delivery));
+        let sealed = seal(&trail::received(entry.clone(), &delivery, &settled), random);
+        Self { delivery, entry, likely: (settled, sealed) }
+    }
 }
 
 /// What there is to keep of a delivery, wherever it comes from.
@@ -205,11 +215,14 @@ pub(crate) fn row(delivery: Kept<'_>, reuse: bool) -> DbResult<NewRow<'_>> {
 }
 
 fn entries<S: Borrow<Submission>>(submissions: &[S], settled: &[Settled], random: &Random) -> Vec<Sealed> {
-    let completed = submissions.iter().zip(settled).map(|(submission, settled)| {
-        let submission = submission.borrow();
-        trail::received(submission.entry.clone(), &submission.delivery, settled)
+    let sealed = submissions.iter().zip(settled).map(|(submission, settled)| {
+        let Submission { delivery, entry, likely: (likely, sealed) } = submission.borrow();
+        match likely == settled {
+            true => sealed.clone(),
+            false => seal(&trail::received(entry.clone(), delivery, settled), random),
+        }
     });
-    completed.map(|entry| seal(&entry, random)).collect()
+    sealed.collect()
 }
 
 #[cfg(test)]
@@ -258,7 +271,7 @@ pub(super) mod tests {
             count: 1,
             details: BTreeMap::new(),
         };
-        Submission { delivery: Delivery::read(receipt, &KycWords::built_in(), random), entry }
+        Submission::new(Delivery::read(receipt, &KycWords::built_in(), random), entry, random)
     }
 
     /// What a delivery says: its id, whether it can be read, and which of several facts.

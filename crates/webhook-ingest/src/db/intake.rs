@@ -18,7 +18,7 @@ use crate::domain::delivery::Settled;
 /// How long a delivery waits for our own database where there is a spool.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A queue that is full, and of which nothing was settled for this long, stands still: it is no sign of too much work.
+/// A queue that is full, and of which nothing was settled for this long, stands still: that is no sign of too much work.
 const STANDSTILL: Duration = Duration::from_millis(100);
 
 /// The two ways in.
@@ -29,14 +29,19 @@ pub(crate) struct Intake {
     /// Our own database is known to be away.
     away: AtomicBool,
     started: Instant,
-    /// When our own database last settled something, in milliseconds since the start.
-    settled: AtomicU64,
+    /// When our own database last settled something, or was last given something while nothing waited: in milliseconds since the start.
+    moved: AtomicU64,
 }
 
 impl Intake {
     pub(crate) fn new(writer: BatchWriter<Arc<Submission>, Settled>, spool: Option<Spool>) -> Self {
-        let (away, settled) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { writer, spool, away, started: Instant::now(), settled }
+        let (away, moved) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { writer, spool, away, started: Instant::now(), moved }
+    }
+
+    /// What commits to our own tables.
+    pub(crate) fn writer(&self) -> &BatchWriter<Arc<Submission>, Settled> {
+        &self.writer
     }
 
     /// The spool, where there is one.
@@ -47,9 +52,7 @@ impl Intake {
     /// True when a delivery would be refused now: for shedding before a body is read.
     pub(crate) fn is_full(&self) -> bool {
         match &self.spool {
-            Some(spool) if self.is_away() || (self.writer.is_full() && self.stands_still()) => {
-                spool.is_full()
-            }
+            Some(spool) if self.is_away() || self.stands_still_for(STANDSTILL) => spool.is_full(),
             _ => self.writer.is_full(),
         }
     }
@@ -58,17 +61,20 @@ impl Intake {
     pub(crate) async fn submit(&self, submission: Submission) -> Result<Settled, SubmitError> {
         let submission = Arc::new(submission);
         let Some(spool) = &self.spool else { return self.writer.submit(submission).await };
+        let no_way = self.is_away() || self.stands_still_for(PATIENCE);
         // A repeat of what waits in the spool is to meet it there, and to hear of it.
-        if self.is_away() || spool.has_key(&submission.delivery.said.key).await.unwrap_or(false) {
+        if no_way || spool.has_key(&submission.delivery.said.key).await.unwrap_or(false) {
             return spool.submit(submission).await;
+        }
+        if self.writer.is_empty() {
+            self.moves();
         }
         match timeout(PATIENCE, self.writer.submit(Arc::clone(&submission))).await {
             Ok(Err(SubmitError::Unavailable)) | Err(_) => self.found_away(),
-            Ok(Err(SubmitError::Full)) if self.stands_still() => {}
+            Ok(Err(SubmitError::Full)) if self.stands_still_for(STANDSTILL) => {}
+            Ok(Err(SubmitError::Full)) => return Err(SubmitError::Full),
             Ok(told) => {
-                if !matches!(told, Err(SubmitError::Full)) {
-                    self.settled.store(self.now(), Ordering::Relaxed);
-                }
+                self.moves();
                 return told;
             }
         }
@@ -82,7 +88,6 @@ impl Intake {
 
     /// Our own database took something: deliveries go to it again.
     pub(crate) fn found_back(&self) {
-        self.settled.store(self.now(), Ordering::Relaxed);
         if self.away.swap(false, Ordering::Relaxed) {
             tracing::info!("the database is back: deliveries go to it again");
         }
@@ -95,18 +100,21 @@ impl Intake {
         }
     }
 
-    fn stands_still(&self) -> bool {
-        let settled = Duration::from_millis(self.settled.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(settled) > STANDSTILL
+    /// Something waits for our own database, and nothing was settled for so long.
+    fn stands_still_for(&self, limit: Duration) -> bool {
+        let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+        !self.writer.is_empty() && self.started.elapsed().saturating_sub(moved) > limit
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    fn moves(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(now, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use auth::random::Random;
@@ -125,11 +133,11 @@ mod tests {
     fn held_back(on: &TestDatabase, folder: Option<&TempDir>) -> (Intake, Sender<()>, Arc<AtomicBool>) {
         let (tell, told): (Sender<()>, Receiver<()>) = channel();
         let begun = Arc::new(AtomicBool::new(false));
-        let begins = Arc::clone(&begun);
-        let options = BatchOptions { name: "held back", capacity: 4, batch: 1 };
+        let (begins, told) = (Arc::clone(&begun), Arc::new(Mutex::new(told)));
+        let options = BatchOptions { name: "held back", capacity: 4, batch: 1, threads: 1 };
         let write = move |conn: &mut db::Conn, submissions: &[Arc<Submission>]| -> DbResult<Vec<Settled>> {
             begins.store(true, Ordering::Relaxed);
-            told.recv().expect("the test goes on");
+            told.lock().expect("nobody panicked").recv().expect("the test goes on");
             deliveries::store(conn, submissions, &Random::system())
         };
         let writer = BatchWriter::start(&on.open(crate::SCHEMA), &options, |_| (), write).expect("a thread");

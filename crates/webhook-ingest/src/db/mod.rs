@@ -1,6 +1,7 @@
 //! Rows and queries of webhook-ingest, a file for each table and each way to look at it, and the one commit that accepts
 //! deliveries: in our own tables, or in the spool's file while those are out of reach.
 
+pub(crate) mod backlog;
 pub(crate) mod deliveries;
 pub(crate) mod drain;
 pub(crate) mod history;

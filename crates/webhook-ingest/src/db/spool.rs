@@ -83,7 +83,7 @@ impl Spool {
     /// Opens the spool in `folder`, makes it if need be, and keeps every other process out as long as this one lives. It takes `bytes`
     /// of the disk at most.
     pub(crate) fn open(folder: &Path, bytes: u64, queue: usize, random: Random) -> Result<Self, SpoolError> {
-        let lock = lock(folder)?;
+        let lock = Arc::new(lock(folder)?);
         let options = Options { connections: 4, checkout: Duration::from_secs(2) };
         let url = DatabaseUrl::sqlite(&folder.join("spool.sqlite"));
         let database = Database::open(url, "spool", &options).map_err(SpoolError::File)?;
@@ -92,7 +92,8 @@ impl Spool {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(SpoolError::Folder)?;
         let bytes = bytes - bytes / LOG_SHARE;
         let pages = bytes / PAGE;
-        let options = BatchOptions { name: "webhook-ingest.spool", capacity: queue, batch: BATCH };
+        let options =
+            BatchOptions { name: "webhook-ingest.spool", capacity: queue, batch: BATCH, threads: 1 };
         let write = move |conn: &mut db::Conn, submissions: &[Arc<Submission>]| {
             // The folder is ours until the last commit is over, whoever dropped the spool meanwhile.
             let _held = &lock;

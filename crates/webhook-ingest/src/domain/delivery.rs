@@ -68,6 +68,19 @@ pub enum Verdict {
     Reused,
 }
 
+impl Verdict {
+    /// The word for it, on the trail and in the metrics.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Unrecognized => "unrecognized",
+            Self::Duplicate => "duplicate",
+            Self::Held(_) | Self::Reused => "held",
+        }
+    }
+}
+
 /// A verdict, and our id of the delivery that the answer names: for a repeat the first one's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {

@@ -25,18 +25,16 @@ pub fn platform(source: &str) -> Actor {
 /// Completes the entry of the request that brought a delivery by what was decided about it.
 #[must_use]
 pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Entry {
-    let (outcome, status, code) = match &settled.verdict {
-        Verdict::Accepted => (Outcome::Success, "accepted", None),
-        Verdict::Unrecognized => (Outcome::Success, "unrecognized", None),
-        Verdict::Duplicate => (Outcome::Success, "duplicate", None),
-        Verdict::Held(because) => (Outcome::Refused, "held", Some(because.code)),
-        Verdict::Reused => (Outcome::Refused, "held", Some(Code::EventIdReused)),
+    let (outcome, code) = match &settled.verdict {
+        Verdict::Accepted | Verdict::Unrecognized | Verdict::Duplicate => (Outcome::Success, None),
+        Verdict::Held(because) => (Outcome::Refused, Some(because.code)),
+        Verdict::Reused => (Outcome::Refused, Some(Code::EventIdReused)),
     };
     entry.outcome = outcome;
     entry.reason = code.map(|code| code.as_str().to_owned());
     entry.actor = platform(&delivery.source);
     entry.target = Some(event(&settled.event_id.to_string()));
-    entry.details.insert("status".to_owned(), open(status));
+    entry.details.insert("status".to_owned(), open(settled.verdict.word()));
     if let Some(event_type) = &delivery.said.event_type {
         entry.details.insert("eventType".to_owned(), foreign(event_type));
     }

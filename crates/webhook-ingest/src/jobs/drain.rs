@@ -59,13 +59,15 @@ enum Trouble {
 /// Works until told to stop, and then closes the spool. Without a spool there is nothing to do.
 pub(crate) async fn run(state: Arc<State>, shutdown: Shutdown) {
     let Some(spool) = state.intake.spool() else { return };
-    if MIGRATIONS.until_current(&state.database, shutdown.requested()).await {
-        let mut drain = Drain { state: &state, spool, set_aside: BTreeSet::new() };
-        tokio::select! {
-            () = drain.work() => {}
-            () = alarm(&state, spool) => {}
-            () = shutdown.requested() => {}
+    let working = async {
+        if MIGRATIONS.until_current(&state.database, std::future::pending()).await {
+            Drain { state: &state, spool, set_aside: BTreeSet::new() }.work().await;
         }
+    };
+    tokio::select! {
+        () = working => {}
+        () = alarm(&state, spool) => {}
+        () = shutdown.requested() => {}
     }
     spool.close().await;
 }
@@ -143,7 +145,7 @@ impl Drain<'_> {
                 return nothing.map(|_| false).map_err(Trouble::Spool);
             }
         };
-        let mut parts = vec![rows];
+        let (mut parts, mut crossed) = (vec![rows], None);
         while let Some(mut rows) = parts.pop() {
             match self.store(&rows).await {
                 Ok(lanes) => {
@@ -152,13 +154,13 @@ impl Drain<'_> {
                     lanes.into_iter().for_each(|lane| self.state.signals.wake(Queue::Fresh, lane));
                     self.spool.remove(rows).await.map_err(Trouble::Spool)?;
                 }
-                // Something of it is getting in by its own way at this moment.
-                Err(error) if error.class() == Class::Conflict => return Err(Trouble::Database(error)),
                 Err(error) if error.is_transient() => return Err(Trouble::Database(error)),
                 Err(_) if rows.len() > 1 => {
                     let later = rows.split_off(rows.len() / 2);
                     parts.extend([later, rows]);
                 }
+                // It is getting in by its own way at this moment: next time it is there.
+                Err(error) if error.class() == Class::Conflict => crossed = Some(error),
                 Err(error) => {
                     let cause = error.source().map(ToString::to_string);
                     for row in rows {
@@ -168,7 +170,7 @@ impl Drain<'_> {
                 }
             }
         }
-        Ok(true)
+        crossed.map_or(Ok(true), |error| Err(Trouble::Database(error)))
     }
 
     /// Stores rows where they belong, in one commit. The lanes that have work now.

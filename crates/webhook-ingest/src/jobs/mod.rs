@@ -10,6 +10,7 @@ use http_kit::server::Shutdown;
 use crate::state::State;
 
 mod apply;
+pub(crate) mod backlog;
 mod drain;
 mod lanes;
 

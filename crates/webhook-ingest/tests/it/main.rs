@@ -11,6 +11,8 @@ mod intake;
 #[cfg(test)]
 mod lanes;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod poison;
@@ -24,6 +26,8 @@ mod settings;
 mod signatures;
 #[cfg(test)]
 mod spool;
+#[cfg(test)]
+mod starts;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
