@@ -273,7 +273,7 @@ impl Worker {
         Ok(rows)
     }
 
-    /// [`Lane::read_again`], and a word in the log if that fails: it was readable when it was acknowledged, so the fault is this
+    /// [`Worker::read_again`], and a word in the log if that fails: it was readable when it was acknowledged, so the fault is this
     /// version's, and a next one reads it again.
     fn read(&self, row: &Due) -> Option<ApplyEvent> {
         let event = self.read_again(row);
