@@ -2,4 +2,5 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=../../migrations/webhook-ingest");
+    println!("cargo::rerun-if-changed=../../migrations/webhook-ingest-spool");
 }

@@ -19,6 +19,8 @@ pub(crate) enum Error {
     Full,
     #[error("the database could not be written to")]
     NotAppended(#[source] SubmitError),
+    #[error("the caller is another service than the one that may")]
+    OtherService,
     #[error("the database could not be asked")]
     Database(#[source] DbError),
 }
@@ -35,6 +37,7 @@ impl From<Error> for Failure {
                 .with_errors(errors),
             Error::Full => Self::new(Code::Unavailable).with_detail("too much waits to be appended"),
             Error::NotAppended(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
+            Error::OtherService => Self::new(Code::PermissionDenied),
             Error::Database(cause) => Self::new(code_of(cause.is_transient())).caused_by(cause),
         }
     }

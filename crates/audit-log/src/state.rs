@@ -8,19 +8,21 @@ use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::metrics::Metrics;
 use http_kit::service::Service;
 use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Wake};
 
 use crate::config::Config;
-use crate::db::entries::{self, Appended, NewRow};
+use crate::db::entries::{Appended, NewRow, append};
 use crate::domain::cursor::Cursors;
 use crate::error::StartError;
 use crate::jobs::shipping::Shipping;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
 /// How entries are written: enough may wait for every service to ship a full batch at once, several times over.
-const APPENDING: BatchOptions = BatchOptions { name: "audit-log.append", capacity: 20_000, batch: 500 };
+const APPENDING: BatchOptions =
+    BatchOptions { name: "audit-log.append", capacity: 20_000, batch: 500, threads: 1 };
 
 /// What handlers share.
 pub(crate) struct State {
@@ -42,10 +44,12 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let sso_issuer = InternalClient::new("SSO_ISSUER_URL", &sso_issuer_url, tokens)?;
     let database = Database::open(database, SCHEMA, &Options::default())?;
     let wake = Wake::new();
-    let recorder = OutboxWriter::start(&database, "audit-log.outbox", &wake)?.recorder();
+    let metrics = Metrics::new(NAME);
+    let entries = OutboxWriter::start(&database, "audit-log.outbox", &wake)?;
+    entries.watch(&metrics, &database, &clock);
     let shipping = Shipping { database: database.clone(), internal: internal.clone(), seams, wake };
-    let writer =
-        BatchWriter::start(&database, &APPENDING, |row: &NewRow| row.entry_id.clone(), entries::append)?;
+    let writer = BatchWriter::start(&database, &APPENDING, |row: &NewRow| row.entry_id.clone(), append)?;
+    outbox::watch_writer(&metrics, &writer);
     let checked = database.clone();
     let readiness = Readiness::new().check("database", move || MIGRATIONS.require_current(&checked));
     let kit = Kit {
@@ -55,14 +59,16 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
             staff: Some(StaffGate::remote(Verifier::new(staff), sso_issuer)),
             internal: Some(internal.clone()),
         },
-        recorder,
+        recorder: entries.recorder(),
         readiness,
+        metrics,
         header_limits: HeaderLimits::INNER,
         clock: clock.clone(),
         random,
     };
     let state = State { database, writer, cursors: Cursors::new(internal), clock };
     Ok(Service::new(kit, &routes::table())
+        .with_metrics()
         .with_state(state)
         .with_job_at("outbox", |address, shutdown| shipping.run(address, shutdown)))
 }

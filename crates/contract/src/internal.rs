@@ -10,6 +10,8 @@ use crate::events::Event;
 use crate::ids::{ClientRef, EventId, TokenId};
 use crate::resources::ClientStatus;
 
+pub mod trace;
+
 /// The gateway's name, as internal tokens, audit entries and logs have it.
 pub const GATEWAY: &str = "gateway";
 /// The name of webhook-ingest.
@@ -36,10 +38,14 @@ pub const READ_EVENT: &str = "/internal/events/read";
 pub const FIND_CLIENTS: &str = "/internal/clients/find";
 /// Where service-api takes [`RecordImpersonations`].
 pub const RECORD_IMPERSONATIONS: &str = "/internal/clients/activities";
+/// Where service-api takes a [`TraceEvent`](trace::TraceEvent).
+pub const TRACE_EVENT: &str = "/internal/events/trace";
 /// Where sso-issuer takes a [`CheckStaff`].
 pub const CHECK_STAFF: &str = "/internal/staff/check";
 /// Where audit-log takes [`AppendEntries`].
 pub const APPEND_ENTRIES: &str = "/internal/entries";
+/// Where audit-log takes [`ReadAttempts`](trace::ReadAttempts).
+pub const READ_ATTEMPTS: &str = "/internal/entries/attempts";
 
 /// `POST` [`APPLY_EVENTS`] of service-api: events in the order they are to be tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod clock;
 pub mod email;
 pub mod events;
+pub mod history;
 pub mod ids;
 pub mod inbox;
 pub mod internal;

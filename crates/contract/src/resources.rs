@@ -15,5 +15,5 @@ pub use client::{ChangedClient, ClientPage, ClientRecord, ClientStatus, FoundByE
 pub use event::{EventState, EventStatus};
 pub use impersonation::{ImpersonationPage, ImpersonationRecord, ImpersonationState};
 pub use note::{Note, NotePage};
-pub use staff::{StaffList, StaffMember, StaffStatus};
+pub use staff::{ChangedStaff, StaffList, StaffMember, StaffStatus};
 pub use transaction::{Total, TransactionKind, TransactionPage, TransactionRecord, TransactionState};

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     /// List, show and replay webhook events
     #[command(subcommand)]
     Events(events::EventsCommand),
+    /// Say in plain lines what happened to a webhook event, when and why
+    Explain(events::ShowArgs),
     /// Make and check secrets
     #[command(subcommand)]
     Secrets(SecretsCommand),
@@ -43,6 +45,26 @@ pub(crate) enum Command {
     Staff(staff::StaffCommand),
     /// Ask a program whether it is ready; exit code 1 when it is not, or does not answer
     Health(HealthArgs),
+}
+
+impl Command {
+    /// Whether JSON was asked for, so that what goes wrong is told so too.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Run | Self::Demo(_) => false,
+            Self::Webhook(
+                WebhookCommand::Sign(SignArgs { body }) | WebhookCommand::Send(SendArgs { body, .. }),
+            ) => body.json,
+            Self::Webhook(WebhookCommand::Diagnose(DiagnoseArgs { body, .. })) => body.json,
+            Self::Events(command) => command.api().json,
+            Self::Explain(arguments) => arguments.api.json,
+            Self::Secrets(SecretsCommand::Generate(arguments)) => arguments.json,
+            Self::Secrets(SecretsCommand::Check(arguments)) => arguments.json,
+            Self::Migrate(arguments) => arguments.json,
+            Self::Staff(command) => command.is_json(),
+            Self::Health(arguments) => arguments.json,
+        }
+    }
 }
 
 /// `crm-bridge demo`

@@ -62,6 +62,11 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, SecretsFileE
     Ok(values)
 }
 
+/// May anybody but its owner read or write the file? False where there is none.
+pub(crate) fn others_may_read(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o077 != 0)
+}
+
 /// Adds a fresh value for each of `wanted` that the file lacks, making it with mode 0600 if need be, and says which it added. What
 /// stands in it stays. The file is locked from the look to the write: of two that start at once, each secret is made by one.
 ///

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use http_kit::config::{ConfigError, Environment};
 
 use crate::secrets_file::{self, SecretsFileError};
+use crate::terminal::complain;
 
 /// Why the settings can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,13 @@ pub(crate) fn secrets_path(data: &Path) -> PathBuf {
 /// [`SettingsError::SecretsFile`] if the file can't be read.
 pub(crate) fn environment(data: &Path) -> Result<Environment, SettingsError> {
     let mut environment = Environment::from_process();
-    for (name, value) in secrets_file::read(&secrets_path(data))? {
+    let path = secrets_path(data);
+    let values = secrets_file::read(&path)?;
+    if secrets_file::others_may_read(&path) {
+        let path = path.display();
+        complain(format_args!("crm-bridge: others on this machine may read {path}; chmod 600 it"));
+    }
+    for (name, value) in values {
         environment.set_default(&name, value);
     }
     Ok(environment)

@@ -4,9 +4,59 @@ use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-/// What a command ends with: `Ok(true)` done, `Ok(false)` the answer is no, `Err` one line for people.
-pub(crate) type Ended = Result<bool, String>;
+use serde_json::{Value, json};
+
+/// What a command ends with: `Ok(true)` done, `Ok(false)` the answer is no, and was given; `Err` why there is no answer to give.
+pub(crate) type Ended = Result<bool, Trouble>;
+
+/// Why a command has nothing to print. It is told in one place, on standard error: as a line, or with `--json` as
+/// `{"error":{"detail":...}}`, with all members of the problem where the system answered one.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    line: String,
+    problem: Option<Value>,
+    is_no: bool,
+}
+
+impl Trouble {
+    /// The answer is no, for this reason.
+    pub(crate) fn no(line: impl Into<String>) -> Self {
+        Self { is_no: true, ..Self::from(line.into()) }
+    }
+
+    /// The same trouble, which the system told as this problem.
+    pub(crate) fn with_problem(self, problem: Value) -> Self {
+        Self { problem: Some(problem), ..self }
+    }
+
+    /// Tells it.
+    pub(crate) fn tell(&self, as_json: bool) {
+        match (as_json, &self.problem) {
+            (false, _) => complain(format_args!("crm-bridge: {}", self.line)),
+            (true, Some(problem)) => complain(json!({ "error": problem })),
+            (true, None) => complain(json!({ "error": { "detail": self.line } })),
+        }
+    }
+
+    /// 1 if the answer is no, 2 if it could not be done.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if self.is_no { 1 } else { 2 })
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(line: String) -> Self {
+        Self { line, problem: None, is_no: false }
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(line: &str) -> Self {
+        Self::from(line.to_owned())
+    }
+}
 
 /// Prints a line that was asked for. A reader that went away (`| head`) is no failure of ours.
 pub(crate) fn say(line: impl Display) {

@@ -9,6 +9,7 @@ use http_kit::config::Mode;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::metrics::Metrics;
 use http_kit::server::Shutdown;
 use http_kit::service::Service;
 
@@ -55,11 +56,15 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         random,
         credentials: Credentials { internal: Some(config.internal), ..Credentials::default() },
         readiness: Readiness::new(),
+        metrics: Metrics::new(NAME),
         header_limits: HeaderLimits::INNER,
     };
     let passing_on = move |shutdown: Shutdown| async move {
         shutdown.requested().await;
         stop.now();
     };
-    Ok(Service::new(kit, &routes::table()).with_state(state).with_job("audit.trail", passing_on))
+    Ok(Service::new(kit, &routes::table())
+        .with_metrics()
+        .with_state(state)
+        .with_job("audit.trail", passing_on))
 }

@@ -1,13 +1,15 @@
-//! Many small writes in few commits. A thread of its own takes all that waits, writes it in one transaction, and tells
-//! each submitter its verdict. It knows neither the items nor the tables: the service gives the closure that writes.
+//! Many small writes in few commits. Threads of its own take all that waits, write it in one transaction, and tell each submitter its
+//! verdict. It knows neither the items nor the tables: the service gives the closure that writes.
 
-use crate::conn::{Conn, Mode};
+use crate::conn::{Backend, Conn, Mode};
 use crate::database::{Database, retried};
 use crate::error::{Class, DbError, DbResult};
+use crate::pace::Pressure;
 use std::error::Error as _;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How a [`BatchWriter`] behaves.
@@ -19,6 +21,8 @@ pub struct BatchOptions {
     pub capacity: usize,
     /// Items in one transaction at most.
     pub batch: usize,
+    /// Threads, each with a connection: while one waits for its commit, the next writes. SQLite, with its one writer, gets one.
+    pub threads: usize,
 }
 
 /// Why an item has no verdict.
@@ -36,8 +40,8 @@ pub enum SubmitError {
     Refused(#[source] DbError),
 }
 
-/// Submits items to the writing thread; cheap to clone. When the last clone is dropped, or at [`BatchWriter::close`],
-/// the thread writes what waits, and ends.
+/// Submits items to the writing threads; cheap to clone. When the last clone is dropped, or at [`BatchWriter::close`],
+/// the threads write what waits, and end.
 pub struct BatchWriter<I, V> {
     shared: Arc<Shared<I, V>>,
 }
@@ -45,7 +49,18 @@ pub struct BatchWriter<I, V> {
 struct Shared<I, V> {
     /// `None` once closed.
     queue: Mutex<Option<mpsc::Sender<Waiting<I, V>>>>,
-    ended: watch::Receiver<bool>,
+    /// Its senders are the threads': closed when the last has ended.
+    ended: watch::Receiver<()>,
+    pressure: Pressure,
+    options: BatchOptions,
+    written: Arc<Written>,
+}
+
+/// What the thread has committed since it was started.
+#[derive(Debug, Default)]
+struct Written {
+    commits: AtomicU64,
+    items: AtomicU64,
 }
 
 struct Waiting<I, V> {
@@ -64,7 +79,7 @@ impl SubmitError {
 }
 
 impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
-    /// Starts the thread. It connects when the first item comes, and again whenever the connection was lost.
+    /// Starts the threads. Each connects when the first item comes, and again whenever the connection was lost.
     ///
     /// `key` is what rows are unique by. `write` gets the items of a batch sorted by it, equal keys side by side, the
     /// first submitted first: so two replicas lock rows in one order, and twins are folded with
@@ -77,25 +92,45 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
     pub fn start<K, W>(
         database: &Database,
         options: &BatchOptions,
-        key: impl Fn(&I) -> K + Send + 'static,
+        key: impl Fn(&I) -> K + Clone + Send + 'static,
         write: W,
     ) -> DbResult<Self>
     where
         K: Ord,
-        W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>> + Send + 'static,
+        W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>> + Clone + Send + 'static,
     {
         let (queue, waiting) = mpsc::channel(options.capacity.max(1));
-        let (end, ended) = watch::channel(false);
-        let mut thread = Thread { database: database.clone(), name: options.name, conn: None, key, write };
-        let batch = options.batch.max(1);
-        std::thread::Builder::new()
-            .name(options.name.to_owned())
-            .spawn(move || {
-                thread.serve(waiting, batch);
-                end.send_replace(true);
-            })
-            .map_err(|error| DbError::Unavailable(error.into()))?;
-        Ok(Self { shared: Arc::new(Shared { queue: Mutex::new(Some(queue)), ended }) })
+        let waiting = Arc::new(Mutex::new(waiting));
+        let (end, ended) = watch::channel(());
+        let (name, batch, pressure) = (options.name, options.batch.max(1), Pressure::default());
+        let written = Arc::new(Written::default());
+        let threads = match database.backend() {
+            Backend::Postgres => options.threads.max(1),
+            Backend::Sqlite => 1,
+        };
+        for _ in 0..threads {
+            let mut thread = Thread {
+                database: database.clone(),
+                name,
+                conn: None,
+                key: key.clone(),
+                write: write.clone(),
+                pressure: pressure.clone(),
+                written: Arc::clone(&written),
+            };
+            let (waiting, end) = (Arc::clone(&waiting), end.clone());
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || {
+                    thread.serve(&waiting, batch);
+                    // With its connection, and with what `write` holds.
+                    drop(thread);
+                    drop(end);
+                })
+                .map_err(|error| DbError::Unavailable(error.into()))?;
+        }
+        let (queue, options) = (Mutex::new(Some(queue)), options.clone());
+        Ok(Self { shared: Arc::new(Shared { queue, ended, pressure, options, written }) })
     }
 
     /// Hands `item` over and waits for its verdict, which comes after the commit. An item that was handed over is
@@ -118,6 +153,17 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
         self.with_queue(|queue| queue.max_capacity() - queue.capacity()).unwrap_or(0)
     }
 
+    /// Its name, how many items may wait, and how many share a transaction at most.
+    pub fn options(&self) -> &BatchOptions {
+        &self.shared.options
+    }
+
+    /// Transactions committed so far, and the items in them.
+    pub fn written(&self) -> (u64, u64) {
+        let Written { commits, items } = &*self.shared.written;
+        (commits.load(Ordering::Relaxed), items.load(Ordering::Relaxed))
+    }
+
     /// True when nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -128,14 +174,19 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
         self.with_queue(|queue| queue.capacity() == 0).unwrap_or(true)
     }
 
+    /// How hard it is at work, for those who should let it go first.
+    pub fn pressure(&self) -> Pressure {
+        self.shared.pressure.clone()
+    }
+
     /// Takes no more items (they are [`SubmitError::Unavailable`]), and waits until what waits has been written and
-    /// told.
+    /// told, and the connection and the closures are gone.
     pub async fn close(&self) {
         if let Ok(mut queue) = self.shared.queue.lock() {
             queue.take();
         }
-        // An error means that the thread is gone, which is what is waited for.
-        drop(self.shared.ended.clone().wait_for(|ended| *ended).await);
+        // Nothing is ever sent: an error means that the last thread is gone, which is what is waited for.
+        drop(self.shared.ended.clone().changed().await);
     }
 
     /// `None` once closed.
@@ -156,13 +207,15 @@ impl<I, V> std::fmt::Debug for BatchWriter<I, V> {
     }
 }
 
-/// What the thread has.
+/// What a thread has.
 struct Thread<F, W> {
     database: Database,
     name: &'static str,
+    written: Arc<Written>,
     conn: Option<Conn>,
     key: F,
     write: W,
+    pressure: Pressure,
 }
 
 type Verdicts<V> = Vec<oneshot::Sender<Result<V, SubmitError>>>;
@@ -170,13 +223,19 @@ type Verdicts<V> = Vec<oneshot::Sender<Result<V, SubmitError>>>;
 impl<F, W> Thread<F, W> {
     /// Takes all that waits, up to `batch`, writes it, takes again. While one batch commits the next gathers: the
     /// slower the disk, the larger the batches, without a timer.
-    fn serve<I, V, K: Ord>(&mut self, mut waiting: mpsc::Receiver<Waiting<I, V>>, batch: usize)
+    fn serve<I, V, K: Ord>(&mut self, waiting: &Mutex<mpsc::Receiver<Waiting<I, V>>>, batch: usize)
     where
         F: Fn(&I) -> K,
         W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>>,
     {
         let mut taken = Vec::new();
-        while waiting.blocking_recv_many(&mut taken, batch) > 0 {
+        // One thread at a time waits; it takes all there is, so that the next to wait finds what came since.
+        let take = |taken: &mut Vec<_>| {
+            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.blocking_recv_many(taken, batch)
+        };
+        while take(&mut taken) > 0 {
+            self.pressure.note(taken.len());
             taken.sort_by_cached_key(|one| (self.key)(&one.item));
             let (items, verdicts): (Vec<_>, Vec<_>) =
                 taken.drain(..).map(|one| (one.item, one.verdict)).unzip();
@@ -193,6 +252,8 @@ impl<F, W> Thread<F, W> {
     {
         let error = match retried(self.database.backend(), || self.attempt(items)) {
             Ok(told) => {
+                self.written.commits.fetch_add(1, Ordering::Relaxed);
+                self.written.items.fetch_add(told.len().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
                 verdicts.into_iter().zip(told).for_each(|(to, verdict)| tell(to, Ok(verdict)));
                 return ControlFlow::Continue(());
             }

@@ -111,6 +111,15 @@ impl Database {
         self.on_thread(slot, None, deadline, move |conn| conn.transaction(Mode::Read, work)).await
     }
 
+    /// As [`Database::read`], for what must be known of a file before its owner starts. It returns when that is done, and may be called
+    /// where blocking is else forbidden: the work is done on a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub fn read_at_start<T: Send>(&self, work: fn(&mut Conn) -> DbResult<T>) -> DbResult<T> {
+        at_start(|| self.connect()?.transaction(Mode::Read, work))
+    }
+
     /// Runs `work` in one transaction, committed when it returns `Ok`. When others were in the way (deadlock,
     /// serialization failure, lock) it is rolled back and run again, so `work` must have no effect but on `conn`.
     ///
@@ -225,6 +234,12 @@ where
         Err(error) if error.is_panic() => Err(DbError::Broken("database work panicked".into())),
         Err(error) => Err(DbError::Unavailable(error.into())),
     }
+}
+
+/// Runs `work` on a thread of its own, and waits for it.
+pub(crate) fn at_start<T: Send>(work: impl FnOnce() -> DbResult<T> + Send) -> DbResult<T> {
+    let done = std::thread::scope(|scope| scope.spawn(work).join());
+    done.unwrap_or_else(|_| Err(DbError::broken("database work panicked")))
 }
 
 /// Runs `attempt` again while others are in the way. The pauses grow, and stay far below a client's patience.

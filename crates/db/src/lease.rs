@@ -2,7 +2,7 @@
 //!
 //! A lease is a row, so it needs no session and works behind PgBouncer. Clocks of replicas may differ: the lease only
 //! keeps two from doing the same work most of the time. What makes it *correct* is the fence: each new holder's number
-//! is greater, and [`holds`], inside the transaction that marks work as done, refuses the former holder's.
+//! is greater, and [`held_among`], inside the transaction that marks work as done, refuses the former holder's.
 //! The table `leases` is in each schema that needs it; its DDL is in `migrations/README.md`.
 
 use crate::conn::Conn;
@@ -13,6 +13,7 @@ use crate::types::UtcTime;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::query_dsl::methods::FilterDsl;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A lease that was ours when we took it.
@@ -72,19 +73,39 @@ pub fn release(conn: &mut Conn, lease: &Lease, now: DateTime<Utc>) -> DbResult<(
     Ok(())
 }
 
-/// True when nobody took the lease since, and from here to the end of this transaction nobody can. Call it in the
-/// [`Database::write`](crate::Database::write) that marks the work as done, and mark nothing when it is false.
+/// The names of those of the leases that nobody took since; from here to the end of this transaction nobody can take them. Call it
+/// in the [`Database::write`](crate::Database::write) that marks the work as done, and mark nothing under any other.
 ///
 /// # Errors
 /// As any query.
-pub fn holds(conn: &mut Conn, lease: &Lease) -> DbResult<bool> {
-    let row = QueryDsl::filter(leases::table, leases::name.eq(&lease.name)).select(leases::fence);
-    let fence: Option<i64> = match conn {
-        Conn::Postgres(c) => row.for_update().first(c).optional()?,
+pub fn held_among(conn: &mut Conn, leases: &[Lease]) -> DbResult<BTreeSet<String>> {
+    let names: Vec<&str> = leases.iter().map(|lease| lease.name.as_str()).collect();
+    // One order for all, else two who hold parts of one set deadlock.
+    let rows = QueryDsl::filter(leases::table, leases::name.eq_any(names))
+        .order(leases::name)
+        .select((leases::name, leases::fence));
+    let fences: BTreeMap<String, i64> = match conn {
+        Conn::Postgres(c) => rows.for_update().load(c)?,
         // SQLite's one writer is us.
-        Conn::Sqlite(c) => row.first(c).optional()?,
-    };
-    Ok(fence == Some(lease.fence))
+        Conn::Sqlite(c) => rows.load(c)?,
+    }
+    .into_iter()
+    .collect();
+    let held = leases.iter().filter(|lease| fences.get(&lease.name) == Some(&lease.fence));
+    Ok(held.map(|lease| lease.name.clone()).collect())
+}
+
+/// How many leases whose names begin with `prefix` (letters, digits and hyphens) are held at `now`, by whomever. Those that ended
+/// `forgotten` ago are removed: for names that nobody takes twice.
+///
+/// # Errors
+/// As any write.
+pub fn count_held(conn: &mut Conn, prefix: &str, now: DateTime<Utc>, forgotten: Duration) -> DbResult<i64> {
+    let named = || QueryDsl::filter(leases::table, leases::name.like(format!("{prefix}%")));
+    let old = QueryDsl::filter(named(), leases::held_until.le(UtcTime(now - forgotten)));
+    let held = QueryDsl::filter(named(), leases::held_until.gt(UtcTime(now)));
+    on_backend!(&mut *conn, |c| diesel::delete(old).execute(c))?;
+    Ok(on_backend!(conn, |c| held.count().get_result(c))?)
 }
 
 /// How many rows it changed: 1 when the lease is ours, else 0.

@@ -15,6 +15,8 @@ pub mod batch;
 pub mod fail_points;
 pub mod lease;
 pub mod migrate;
+pub mod pace;
+mod prepared;
 pub mod types;
 
 pub use batch::{BatchOptions, BatchWriter, SubmitError};
@@ -22,6 +24,7 @@ pub use conn::{Backend, Conn};
 pub use database::{Database, Options};
 pub use error::{Class, DbError, DbResult};
 pub use migrate::Migrations;
+pub use prepared::{Prepared, prepared};
 pub use url::{DatabaseUrl, UrlError};
 
 /// `embed_migrations!` expands to the bare path `diesel_migrations::`; [`migrations!`] brings it into scope from here,

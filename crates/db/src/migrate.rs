@@ -2,7 +2,7 @@
 //! nothing else; a service's own process only asks.
 
 use crate::conn::{Conn, Mode};
-use crate::database::{Database, blocking};
+use crate::database::{Database, at_start, blocking};
 use crate::error::{DbError, DbResult};
 use crate::on_backend;
 use crate::schema::__diesel_schema_migrations;
@@ -12,9 +12,9 @@ use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use std::time::Duration;
 
-/// A service's migrations, for both engines. Made by [`migrations!`](crate::migrations!), kept in a `static`.
+/// A service's migrations, for both engines or for SQLite alone. Made by [`migrations!`](crate::migrations!), kept in a `static`.
 pub struct Migrations {
-    postgres: EmbeddedMigrations,
+    postgres: Option<EmbeddedMigrations>,
     sqlite: EmbeddedMigrations,
 }
 
@@ -24,6 +24,8 @@ pub struct Migrations {
 /// pub static MIGRATIONS: db::Migrations =
 ///     db::migrations!("../../migrations/audit-log/postgres", "../../migrations/audit-log/sqlite");
 /// ```
+///
+/// Tables that only a file of SQLite ever has say so: `db::migrations!(sqlite alone: "…")`.
 ///
 /// cargo does not see that folders changed. The crate's `build.rs` tells it:
 ///
@@ -35,9 +37,13 @@ macro_rules! migrations {
     ($postgres:literal, $sqlite:literal) => {{
         use $crate::diesel_migrations;
         $crate::Migrations::new(
-            diesel_migrations::embed_migrations!($postgres),
+            Some(diesel_migrations::embed_migrations!($postgres)),
             diesel_migrations::embed_migrations!($sqlite),
         )
+    }};
+    (sqlite alone: $sqlite:literal) => {{
+        use $crate::diesel_migrations;
+        $crate::Migrations::new(None, diesel_migrations::embed_migrations!($sqlite))
     }};
 }
 
@@ -50,8 +56,12 @@ const POLL: Duration = Duration::from_millis(200);
 impl Migrations {
     /// For [`migrations!`](crate::migrations!).
     #[doc(hidden)]
-    pub const fn new(postgres: EmbeddedMigrations, sqlite: EmbeddedMigrations) -> Self {
+    pub const fn new(postgres: Option<EmbeddedMigrations>, sqlite: EmbeddedMigrations) -> Self {
         Self { postgres, sqlite }
+    }
+
+    fn postgres(&'static self) -> DbResult<&'static EmbeddedMigrations> {
+        self.postgres.as_ref().ok_or_else(|| DbError::broken("these tables are for SQLite alone"))
     }
 
     /// Runs what has not run yet, in one transaction: all of it or nothing. Others who migrate wait. On PostgreSQL the
@@ -61,11 +71,23 @@ impl Migrations {
     /// `Broken` when a migration fails, or the schema is missing and the role may not create it; `Unavailable`.
     pub async fn run(&'static self, database: &Database) -> DbResult<Vec<String>> {
         let database = database.clone();
-        self.locked(database, |migrations, conn| match conn {
-            Conn::Postgres(c) => names(c.run_pending_migrations(Borrowed(&migrations.postgres))),
-            Conn::Sqlite(c) => names(c.run_pending_migrations(Borrowed(&migrations.sqlite))),
-        })
-        .await
+        blocking(move || self.locked(&database, Self::run_pending)).await
+    }
+
+    /// As [`Migrations::run`], for a file that has to be ready before its owner starts. It returns when all is done, and may be called
+    /// where blocking is else forbidden: the work is done on a thread of its own.
+    ///
+    /// # Errors
+    /// As [`Migrations::run`].
+    pub fn run_at_start(&'static self, database: &Database) -> DbResult<Vec<String>> {
+        at_start(|| self.locked(database, Self::run_pending))
+    }
+
+    fn run_pending(&'static self, conn: &mut Conn) -> DbResult<Vec<String>> {
+        match conn {
+            Conn::Postgres(c) => names(c.run_pending_migrations(Borrowed(self.postgres()?))),
+            Conn::Sqlite(c) => names(c.run_pending_migrations(Borrowed(&self.sqlite))),
+        }
     }
 
     /// Undoes all that ran, newest first, in one transaction. For tests of `down.sql`, and for a person who means it.
@@ -74,11 +96,11 @@ impl Migrations {
     /// As [`Migrations::run`].
     pub async fn revert_all(&'static self, database: &Database) -> DbResult<Vec<String>> {
         let database = database.clone();
-        self.locked(database, |migrations, conn| match conn {
-            Conn::Postgres(c) => names(c.revert_all_migrations(Borrowed(&migrations.postgres))),
+        let revert = |migrations: &'static Self, conn: &mut Conn| match conn {
+            Conn::Postgres(c) => names(c.revert_all_migrations(Borrowed(migrations.postgres()?))),
             Conn::Sqlite(c) => names(c.revert_all_migrations(Borrowed(&migrations.sqlite))),
-        })
-        .await
+        };
+        blocking(move || self.locked(&database, revert)).await
     }
 
     /// True when all migrations this code knows have run. More may have: the next version's code migrates first.
@@ -96,7 +118,7 @@ impl Migrations {
                 let ran: Vec<String> =
                     on_backend!(&mut *conn, |c| table.select(__diesel_schema_migrations::version).load(c))?;
                 let known = match conn {
-                    Conn::Postgres(_) => versions::<diesel::pg::Pg>(&self.postgres)?,
+                    Conn::Postgres(_) => versions::<diesel::pg::Pg>(self.postgres()?)?,
                     Conn::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&self.sqlite)?,
                 };
                 Ok(known.iter().all(|version| ran.contains(version)))
@@ -135,20 +157,18 @@ impl Migrations {
         }
     }
 
-    async fn locked(
+    /// Blocks: not for async code.
+    fn locked(
         &'static self,
-        database: Database,
+        database: &Database,
         work: fn(&'static Self, &mut Conn) -> DbResult<Vec<String>>,
     ) -> DbResult<Vec<String>> {
-        blocking(move || {
-            let _turn = database.blocking_turn();
-            let mut conn = database.connect_unlimited()?;
-            conn.transaction(Mode::Exclusive, |conn| {
-                prepare(conn, database.schema())?;
-                work(self, conn)
-            })
+        let _turn = database.blocking_turn();
+        let mut conn = database.connect_unlimited()?;
+        conn.transaction(Mode::Exclusive, |conn| {
+            prepare(conn, database.schema())?;
+            work(self, conn)
         })
-        .await
     }
 }
 

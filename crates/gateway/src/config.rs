@@ -30,6 +30,8 @@ pub struct Config {
     pub sso_issuer_url: String,
     /// Where the dashboard listens: `http://host:port`.
     pub dashboard_url: String,
+    /// Where its metrics are served, if anywhere: its own door is open to all.
+    pub metrics_address: Option<String>,
     /// Bytes of memory in which bodies are taken in before they go on, all together. Not in the environment: room for 256 of the
     /// largest, and for as many of the usual size as there can be connections.
     pub body_room: usize,
@@ -48,7 +50,7 @@ struct RateLimits {
 
 impl Config {
     /// `LISTEN_ADDRESS` (`127.0.0.1:8080`) and its kin, `INTERNAL_SECRET`, `SERVICE_API_TOKEN`, `SERVICE_API_RATE_LIMIT` (100),
-    /// `FAILED_AUTH_RATE_LIMIT` (60), `WEBHOOK_INGEST_URL`, `SERVICE_API_URL`, `AUDIT_LOG_URL`, `SSO_ISSUER_URL`, `DASHBOARD_URL`.
+    /// `FAILED_AUTH_RATE_LIMIT` (60), `METRICS_ADDRESS` (none), `WEBHOOK_INGEST_URL`, `SERVICE_API_URL`, `AUDIT_LOG_URL`, `SSO_ISSUER_URL`, `DASHBOARD_URL`.
     ///
     /// # Errors
     /// Any [`ConfigError`].
@@ -65,6 +67,7 @@ impl Config {
             audit_log_url: environment.required("AUDIT_LOG_URL")?,
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             dashboard_url: environment.required("DASHBOARD_URL")?,
+            metrics_address: environment.text("METRICS_ADDRESS")?,
             body_room: 64 * 1024 * 1024,
             timeouts: Timeouts::default(),
         })

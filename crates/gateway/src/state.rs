@@ -10,6 +10,7 @@ use http_kit::config::ConfigError;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::metrics::{Metrics, MetricsListener};
 use http_kit::server::Shutdown;
 use http_kit::service::Service;
 
@@ -57,6 +58,8 @@ impl State {
 pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartError> {
     let Seams { clock, random } = seams;
     let limits = Limits::new(&config, &clock);
+    let metrics = Metrics::new(NAME);
+    let metrics_listener = config.metrics_address.as_deref().map(MetricsListener::bind).transpose()?;
     let Config { internal, webhook_ingest_url, service_api_url, audit_log_url, timeouts, .. } = config;
     let upstream = |name, setting: &str, url: &str| {
         Upstream::new(name, url, internal.clone(), clock.clone())
@@ -69,7 +72,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         audit_log: upstream(AUDIT_LOG, "AUDIT_LOG_URL", &audit_log_url)?,
         sso_issuer: upstream(SSO_ISSUER, "SSO_ISSUER_URL", &config.sso_issuer_url)?,
         dashboard: upstream(DASHBOARD, "DASHBOARD_URL", &config.dashboard_url)?,
-        room: Room::new(config.body_room),
+        room: watched(Room::new(config.body_room), config.body_room, &metrics),
         timeouts,
         limits,
     };
@@ -83,11 +86,29 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         random,
         credentials: Credentials::default(),
         readiness: Readiness::new(),
+        metrics: metrics.clone(),
         header_limits: HeaderLimits::EDGE,
     };
     let passing_on = move |shutdown: Shutdown| async move {
         shutdown.requested().await;
         stop.now();
     };
-    Ok(Service::new(kit, &routes::table()).with_state(state).with_job("audit.trail", passing_on))
+    let service = Service::new(kit, &routes::table()).with_state(state).with_job("audit.trail", passing_on);
+    Ok(match metrics_listener {
+        Some(listener) => service.with_job("metrics", |shutdown| listener.serve(vec![metrics], shutdown)),
+        None => service,
+    })
+}
+
+/// The room for bodies, whose state is told in the metrics.
+fn watched(room: Room, bytes: usize, metrics: &Metrics) -> Room {
+    let all = metrics.measure("crm_body_room_bytes", "Memory in which bodies are taken in before they go on");
+    let taken = metrics.measure("crm_body_room_taken_bytes", "How much of it is taken");
+    all.set(bytes as f64);
+    let watched = room.clone();
+    metrics.before_each_scrape(move || {
+        taken.set(bytes.saturating_sub(watched.free()) as f64);
+        std::future::ready(())
+    });
+    room
 }

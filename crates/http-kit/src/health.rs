@@ -14,7 +14,7 @@ use crate::kit::Shared;
 use crate::problem::Failure;
 use crate::routes::{Audit, Route};
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Cause = Box<dyn std::error::Error + Send + Sync>;
 type Check = dyn Fn() -> BoxFuture<'static, Result<(), Cause>> + Send + Sync;
 
 /// What must hold for a service to be ready.
@@ -44,6 +44,16 @@ impl Readiness {
         ));
         self
     }
+
+    /// The names of the checks, which all passed; or the first that did not, and why.
+    pub(crate) async fn look(&self) -> Result<Vec<&'static str>, (&'static str, Cause)> {
+        let mut passed = Vec::with_capacity(self.0.len());
+        for (name, check) in &self.0 {
+            check().await.map_err(|cause| (*name, cause))?;
+            passed.push(*name);
+        }
+        Ok(passed)
+    }
 }
 
 /// The two routes of every service.
@@ -60,14 +70,9 @@ async fn read_readiness(_: Caller<Anyone>, shared: web::Data<Shared>) -> Result<
     if shared.is_draining() {
         return Err(Failure::new(Code::Unavailable).with_detail("stopping"));
     }
-    let mut checks = BTreeMap::new();
-    for (name, check) in &shared.kit.readiness.0 {
-        if let Err(cause) = check().await {
-            return Err(Failure::new(Code::Unavailable)
-                .with_detail(format!("not ready: {name}"))
-                .caused_by(cause));
-        }
-        checks.insert(*name, "ok");
-    }
+    let passed = shared.kit.readiness.look().await.map_err(|(name, cause)| {
+        Failure::new(Code::Unavailable).with_detail(format!("not ready: {name}")).caused_by(cause)
+    })?;
+    let checks: BTreeMap<_, _> = passed.into_iter().map(|name| (name, "ok")).collect();
     Ok(HttpResponse::Ok().json(json!({ "status": "ready", "checks": checks })))
 }

@@ -13,6 +13,7 @@ use contract::clock::Clock;
 use crate::audit::{Recorder, Refusals};
 use crate::headers::HeaderLimits;
 use crate::health::Readiness;
+use crate::metrics::Metrics;
 use crate::staff::StaffGate;
 
 /// Where a service takes time and chance from: the seams by which tests turn it.
@@ -57,6 +58,8 @@ pub struct Kit {
     pub recorder: Recorder,
     /// When it is ready.
     pub readiness: Readiness,
+    /// What it counts and measures.
+    pub metrics: Metrics,
     /// How large a request's head may be.
     pub header_limits: HeaderLimits,
 }

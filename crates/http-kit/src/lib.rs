@@ -4,6 +4,7 @@
 //! A service hands over a [`routes::RouteTable`] and a [`kit::Kit`] to a [`service::Service`]; this crate sees to it that every
 //! request is identified, permitted, limited, audited and answered with a problem when it fails.
 
+mod allocator;
 mod app;
 pub mod audit;
 pub mod backoff;
@@ -17,6 +18,7 @@ mod dispatch;
 pub mod headers;
 pub mod health;
 pub mod kit;
+pub mod metrics;
 mod paths;
 pub mod problem;
 pub mod routes;

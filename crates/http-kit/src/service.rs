@@ -19,10 +19,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{AbortHandle, JoinHandle};
 
-use crate::audit::FLUSH_EVERY;
+use crate::audit::{FLUSH_EVERY, record_start};
 use crate::config::Environment;
 use crate::health;
 use crate::kit::{Kit, Shared};
+use crate::metrics::{self, Metrics};
 use crate::routes::{RouteTable, TableError};
 use crate::server::{Listen, Shutdown, Stop, bind, stop_signal};
 
@@ -32,6 +33,15 @@ pub enum StartError {
     /// Its address cannot be listened on.
     #[error("LISTEN_ADDRESS: {address} cannot be listened on: {cause}")]
     Bind {
+        /// The address asked for; it is no secret.
+        address: String,
+        /// What the operating system says.
+        #[source]
+        cause: io::Error,
+    },
+    /// Its metrics can't be served where they should be.
+    #[error("METRICS_ADDRESS: {address} cannot be listened on: {cause}")]
+    Metrics {
         /// The address asked for; it is no secret.
         address: String,
         /// What the operating system says.
@@ -77,6 +87,13 @@ impl Service {
         Self { kit, table, states: States::default(), jobs: Vec::new() }
     }
 
+    /// Serves the service's metrics at `/metrics`: for services that nobody reaches from outside.
+    #[must_use]
+    pub fn with_metrics(mut self) -> Self {
+        self.table = RouteTable::new(self.table.iter().cloned().chain([metrics::route()]));
+        self
+    }
+
     /// What handlers share: they take it as `web::Data<T>`.
     #[must_use]
     pub fn with_state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
@@ -116,14 +133,16 @@ impl Service {
     pub fn start(self, listen: &Listen) -> Result<Running, StartError> {
         let Self { kit, table, states, jobs } = self;
         table.check(&kit.credentials)?;
-        let name = kit.service;
+        let (name, metrics) = (kit.service, kit.metrics.clone());
         let shared = Shared::new(kit, listen.body_deadline);
+        watch_refusals(&shared);
         let (address, server) = bind(listen, table, Arc::clone(&shared), states)
             .map_err(|cause| StartError::Bind { address: listen.address.clone(), cause })?;
         let (stop, shutdown) = Shutdown::channel();
         let (stop_jobs, jobs_shutdown) = Shutdown::channel();
         let mut tasks = Tasks::default();
         tasks.start("audit.refusals", flush_refusals(Arc::clone(&shared), jobs_shutdown.clone()));
+        tasks.start("audit.start", record_start(Arc::clone(&shared), jobs_shutdown.clone()));
         for (job_name, job) in jobs {
             tasks.start(job_name, job(address, jobs_shutdown.clone()));
         }
@@ -135,7 +154,7 @@ impl Service {
         });
         tracing::info!(service = name, %address, "listening");
         let (server, drain) = (tokio::spawn(server), listen.drain);
-        Ok(Running { address, name, stop, stop_jobs, server, jobs: tasks, drain })
+        Ok(Running { address, name, metrics, stop, stop_jobs, server, jobs: tasks, drain })
     }
 }
 
@@ -151,6 +170,21 @@ async fn flush_refusals(shared: Arc<Shared>, shutdown: Shutdown) {
     }
     // What was noted while the last round was on its way.
     flush().await;
+}
+
+/// Measures what would be lost by a kill.
+fn watch_refusals(shared: &Arc<Shared>) {
+    let metrics = &shared.kit.metrics;
+    let waiting =
+        metrics.measure("crm_refusals_waiting", "Audit entries of refusals that are not durable yet");
+    // The metrics are part of what is watched.
+    let shared = Arc::downgrade(shared);
+    metrics.before_each_scrape(move || {
+        if let Some(shared) = shared.upgrade() {
+            waiting.set(shared.refusals.waiting() as f64);
+        }
+        std::future::ready(())
+    });
 }
 
 /// One job at work; resolves to its name, and whether it ended well.
@@ -216,6 +250,7 @@ impl Tasks {
 pub struct Running {
     address: SocketAddr,
     name: &'static str,
+    metrics: Metrics,
     stop: Stop,
     stop_jobs: Stop,
     server: JoinHandle<io::Result<()>>,
@@ -232,6 +267,11 @@ impl Running {
     /// `http://address:port`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What it counts and measures.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// Serves until `signal` resolves, or the server or a job fails by itself, then stops as [`Running::stop`] does.

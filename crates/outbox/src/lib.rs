@@ -3,15 +3,18 @@
 //!
 //! - A handler that writes calls [`insert`] or [`insert_many`] in its own transaction, and [`Wake::wake`] after it.
 //! - What has no commit of its own goes through the [`OutboxWriter`], which is also http-kit's recorder.
+//! - [`OutboxWriter::watch`] tells in the service's metrics how much waits.
 //! - A [`Shipper`] in each replica hands over what is there; a lease keeps it to one at a time.
 //!
 //! It must not look into the entries: they are final bytes.
 
+mod metrics;
 mod shipper;
 mod table;
 mod wake;
 mod writer;
 
+pub use metrics::watch_writer;
 pub use shipper::Shipper;
 pub use table::{insert, insert_many};
 pub use wake::Wake;

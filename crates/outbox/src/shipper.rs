@@ -9,13 +9,14 @@ use contract::clock::{Clock, Timestamp};
 use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
 use db::fail_points::{self, Step};
 use db::lease::{self, Lease};
+use db::pace::Pace;
 use db::{Database, DbError, DbResult, Migrations};
 use http_kit::audit::Alarm;
 use http_kit::backoff::Backoff;
 use http_kit::client::{CallError, InternalClient};
 use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LEASE: &str = "outbox";
 /// Only an owner that died makes others wait for its end.
@@ -48,6 +49,7 @@ pub struct Shipper {
     /// When what waits longest was made, as far as the last look at the table told.
     oldest: Option<Timestamp>,
     alarm: Alarm,
+    pace: Pace,
 }
 
 /// Why it must wait before it goes on.
@@ -77,7 +79,14 @@ impl Shipper {
         // Sixteen random bytes: no two processes are one owner, a restarted one neither.
         let owner = hex::encode(random.bytes::<16>());
         let (lease, set_aside, oldest, alarm) = (None, Vec::new(), None, Alarm::default());
-        Self { database, client, clock, random, wake, owner, lease, set_aside, oldest, alarm }
+        let pace = Pace::default();
+        Self { database, client, clock, random, wake, owner, lease, set_aside, oldest, alarm, pace }
+    }
+
+    /// The same, at this pace: for a service whose callers go first.
+    #[must_use]
+    pub fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// As [`Shipper::run`], from when the schema is what `migrations` make of it.
@@ -104,10 +113,19 @@ impl Shipper {
     async fn work(&mut self) {
         let mut failures: u32 = 0;
         loop {
+            let start = Instant::now();
             let round = self.round().await;
-            self.alarm.look(self.oldest, self.clock.now());
+            let now = self.clock.now();
+            self.alarm.look(self.oldest, now);
             match round {
-                Ok(Round::Shipped) => failures = 0,
+                Ok(Round::Shipped) => {
+                    failures = 0;
+                    let age = self.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+                    let rest = self.pace.rest(start.elapsed(), age);
+                    if !rest.is_zero() {
+                        tokio::time::sleep(rest).await;
+                    }
+                }
                 Ok(Round::Idle) => {
                     failures = 0;
                     tokio::select! {

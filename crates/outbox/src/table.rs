@@ -1,10 +1,11 @@
 //! The table `outbox`, in each service's own schema: rows and queries. Its DDL is in `migrations/README.md`.
 
 use contract::audit::Sealed;
+use contract::clock::Timestamp;
 use db::types::{Instant, UtcTime};
-use db::{Conn, DbError, DbResult, on_backend};
+use db::{Conn, DbError, DbResult, on_backend, prepared};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text};
+use diesel::sql_types::{Array, BigInt, Text};
 
 diesel::table! {
     use diesel::sql_types::*;
@@ -72,9 +73,9 @@ fn insert_arrays(conn: &mut PgConnection, rows: &[NewRow]) -> DbResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    diesel::sql_query(
+    prepared(
         "INSERT INTO outbox (entry_id, payload, disclosures, created_at)
-         SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (entry_id) DO NOTHING",
+         SELECT * FROM unnest(?, ?, ?, ?) ON CONFLICT (entry_id) DO NOTHING",
     )
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.entry_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.payload.as_str()).collect::<Vec<_>>())
@@ -100,6 +101,34 @@ pub(crate) fn oldest(conn: &mut Conn, but: &[i64], limit: i64) -> DbResult<Vec<R
             Ok(Row { id, entry: Sealed { id: id_of_entry, payload, disclosures } })
         })
         .collect()
+}
+
+/// No more rows than this are counted: the question is asked again and again, and must cost little however much waits.
+const MOST_COUNTED: i64 = 100_000;
+
+/// What waits.
+pub(crate) struct Backlog {
+    /// How many rows, up to 100,000.
+    pub(crate) count: f64,
+    /// When the oldest entry was made.
+    pub(crate) since: Option<Timestamp>,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// How much waits, and since when. Counted in the order of an index, which knows better than the table what is gone.
+pub(crate) fn backlog(conn: &mut Conn) -> DbResult<Backlog> {
+    let query = format!(
+        "select count(*) as count from (select 1 from outbox order by id limit {MOST_COUNTED}) as counted"
+    );
+    let Count { count } = on_backend!(&mut *conn, |c| diesel::sql_query(query).get_result(c))?;
+    let first = outbox::table.order(outbox::id).select(outbox::created_at);
+    let since: Option<UtcTime> = on_backend!(conn, |c| first.first(c).optional())?;
+    Ok(Backlog { count: count as f64, since: since.map(|since| Timestamp::from(since.0)) })
 }
 
 /// Removes what was acknowledged.

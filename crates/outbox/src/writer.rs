@@ -12,6 +12,9 @@ const CAPACITY: usize = 4096;
 /// How many entries share a commit at most.
 const BATCH: usize = 500;
 
+/// While one commit is under way, the next is written.
+const THREADS: usize = 2;
+
 /// Stores entries in the service's own outbox; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct OutboxWriter {
@@ -25,7 +28,7 @@ impl OutboxWriter {
     /// # Errors
     /// `Unavailable` when the system gives no thread.
     pub fn start(database: &Database, name: &'static str, wake: &Wake) -> DbResult<Self> {
-        let options = BatchOptions { name, capacity: CAPACITY, batch: BATCH };
+        let options = BatchOptions { name, capacity: CAPACITY, batch: BATCH, threads: THREADS };
         let write = |conn: &mut db::Conn, entries: &[Sealed]| {
             insert_many(conn, entries)?;
             Ok(vec![(); entries.len()])
@@ -42,6 +45,10 @@ impl OutboxWriter {
         self.batches.submit(entry).await?;
         self.wake.wake();
         Ok(())
+    }
+
+    pub(crate) fn batches(&self) -> &BatchWriter<Sealed, ()> {
+        &self.batches
     }
 
     /// As the recorder that http-kit asks a service for.

@@ -1,7 +1,7 @@
 //! The URL table of service-api.
 
 use contract::audit::Category;
-use contract::internal::{APPLY_EVENTS, FIND_CLIENTS, RECORD_IMPERSONATIONS};
+use contract::internal::{APPLY_EVENTS, FIND_CLIENTS, RECORD_IMPERSONATIONS, TRACE_EVENT};
 use http_kit::caller::{ClientReader, KycEditor, NoteWriter, Service, Staff};
 use http_kit::routes::{Audit, Route, RouteTable};
 
@@ -9,6 +9,8 @@ use crate::handlers::{accounts, activities, clients, events, kyc, notes, transac
 
 /// The largest batch of events, in bytes: more than a full batch of the largest bodies.
 const LARGEST_BATCH: usize = 32 * 1024 * 1024;
+/// The largest body with one event in it, in bytes: 256 KiB as they came, each byte an escape of six.
+const LARGEST_EVENT: usize = 2 * 1024 * 1024;
 /// The largest body with a text in it, in bytes: 10,000 characters that are two escapes of six bytes each, and some room.
 const LARGEST_TEXT: usize = 128 * 1024;
 
@@ -19,12 +21,15 @@ pub fn table() -> RouteTable {
 }
 
 /// For our own services.
-fn internal() -> [Route; 3] {
+fn internal() -> [Route; 4] {
     let apply = Audit::Quiet("each event has an entry of its own, in the commit of its effect");
+    let trace =
+        Audit::Quiet("the look at the event that it is for has an entry of its own, at webhook-ingest");
     let find = Audit::Quiet("the impersonation that it is for has an entry of its own, at sso-issuer");
     let record = Audit::Quiet("each token has an entry of its own, at sso-issuer");
     [
         Route::post(APPLY_EVENTS, apply, events::apply_events).with_payload_limit(LARGEST_BATCH),
+        Route::post(TRACE_EVENT, trace, events::trace_event).with_payload_limit(LARGEST_EVENT),
         Route::post(FIND_CLIENTS, find, clients::find_clients),
         Route::post(RECORD_IMPERSONATIONS, record, activities::record_impersonations)
             .with_payload_limit(LARGEST_TEXT),

@@ -12,6 +12,7 @@ use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::metrics::Metrics;
 use http_kit::service::Service;
 use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
@@ -56,7 +57,9 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let sso_issuer = client("SSO_ISSUER_URL", &config.sso_issuer_url, SSO_ISSUER)?;
     let staff = StaffGate::remote(Verifier::new(config.staff), sso_issuer);
     let wake = Wake::new();
-    let recorder = OutboxWriter::start(&database, "service-api.outbox", &wake)?.recorder();
+    let metrics = Metrics::new(NAME);
+    let entries = OutboxWriter::start(&database, "service-api.outbox", &wake)?;
+    entries.watch(&metrics, &database, &clock);
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
     let checked = database.clone();
     let readiness = Readiness::new().check("database", move || MIGRATIONS.require_current(&checked));
@@ -67,8 +70,9 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
             staff: Some(staff),
             internal: Some(config.internal.clone()),
         },
-        recorder,
+        recorder: entries.recorder(),
         readiness,
+        metrics,
         header_limits: HeaderLimits::INNER,
         clock,
         random,
@@ -85,6 +89,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
         seams,
     };
     Ok(Service::new(kit, &routes::table())
+        .with_metrics()
         .with_state(state)
         .with_job("outbox", |shutdown| shipper.run_once_current(&MIGRATIONS, shutdown))
         .with_job("idempotency-keys", |shutdown| purge.run(shutdown))

@@ -47,6 +47,8 @@ pub(crate) enum Error {
     Cursor,
     #[error("the limit can't be")]
     Limit,
+    #[error("parameters of the query are not known")]
+    Parameters(Vec<FieldError>),
     #[error("the caller is another service than those that may")]
     NotAsked,
     #[error(transparent)]
@@ -86,6 +88,7 @@ impl From<Error> for Failure {
             Error::Clients(cause) => Self::new(Code::Unavailable).caused_by(cause),
             Error::Cursor => Self::new(Code::InvalidCursor),
             Error::Limit => Self::new(Code::InvalidParameter).with_detail("limit is a number from 1 to 200"),
+            Error::Parameters(errors) => Self::new(Code::InvalidParameter).with_errors(errors),
             Error::NotAsked => Self::new(Code::PermissionDenied),
             Error::Passwords(Trouble::Full) => Self::new(Code::Unavailable).caused_by(Trouble::Full),
             Error::Passwords(Trouble::Crowded) => Self::new(Code::RateLimited)

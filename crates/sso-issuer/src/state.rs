@@ -10,6 +10,7 @@ use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit, Seams};
+use http_kit::metrics::Metrics;
 use http_kit::service::Service;
 use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
@@ -90,7 +91,9 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let database = Database::open(config.database.clone(), SCHEMA, &Options::default())?;
     let audit_log = client(&config, &seams, "AUDIT_LOG_URL", &config.audit_log_url, AUDIT_LOG)?;
     let wake = Wake::new();
-    let recorder = OutboxWriter::start(&database, "sso-issuer.outbox", &wake)?.recorder();
+    let metrics = Metrics::new(NAME);
+    let entries = OutboxWriter::start(&database, "sso-issuer.outbox", &wake)?;
+    entries.watch(&metrics, &database, &clock);
     let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
     let state = Arc::new(State::new(&config, database.clone(), wake, seams)?);
     let kit = Kit {
@@ -100,13 +103,14 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
             staff: Some(gate(Verifier::new(config.staff), &database, config.unknown_staff)),
             internal: Some(config.internal),
         },
-        recorder,
+        recorder: entries.recorder(),
         readiness: Readiness::new().check("database", move || MIGRATIONS.require_current(&database)),
+        metrics,
         header_limits: HeaderLimits::INNER,
         clock,
         random,
     };
-    let service = Service::new(kit, &routes::table()).with_state(Arc::clone(&state));
+    let service = Service::new(kit, &routes::table()).with_metrics().with_state(Arc::clone(&state));
     let sweeping = Arc::clone(&state);
     Ok(service
         .with_job("activities", |shutdown| jobs::activities::run(state, shutdown))

@@ -27,6 +27,16 @@ pub async fn check(migrations: &'static Migrations) {
     }
 }
 
+/// Runs the migrations of a file that is SQLite's alone, undoes them to nothing, and runs them again to the same.
+///
+/// # Panics
+/// With what is wrong, when something is.
+pub async fn check_sqlite_alone(migrations: &'static Migrations) {
+    round(migrations, &sqlite()).await;
+    let refused = migrations.run(&postgres().open("alone")).await;
+    assert!(refused.is_err(), "PostgreSQL never gets these tables");
+}
+
 type Shape = BTreeMap<String, Table>;
 
 #[derive(Debug, Default, PartialEq, Eq)]

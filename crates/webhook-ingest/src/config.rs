@@ -1,9 +1,11 @@
 //! The settings of webhook-ingest: the only place in it that reads the environment.
 
+use std::path::PathBuf;
+
 use auth::keyring::KeyRing;
 use auth::standard_webhooks::StandardSecrets;
 use contract::kyc::KycWords;
-use db::DatabaseUrl;
+use db::{Backend, DatabaseUrl};
 use http_kit::config::{ConfigError, Environment};
 use http_kit::server::Listen;
 
@@ -28,6 +30,12 @@ const OTHER_SECRETS: [&str; 5] =
 /// How many deliveries may wait for their commit: with the largest bodies, 128 MiB.
 const QUEUE: usize = 512;
 
+/// Where deliveries are kept while the database is away.
+const SPOOL: &str = "WEBHOOK_SPOOL_DIR";
+
+/// How much of the disk the spool may take, in bytes.
+const SPOOL_BYTES: u64 = 1024 * 1024 * 1024;
+
 /// What webhook-ingest needs to know.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -51,6 +59,10 @@ pub struct Config {
     pub sso_issuer_url: String,
     /// How many deliveries may wait for their commit; more are answered 503.
     pub queue: usize,
+    /// The folder that takes deliveries while the database is away; without one they are answered 503 then.
+    pub spool: Option<PathBuf>,
+    /// How much of the disk that folder may take, in bytes.
+    pub spool_bytes: u64,
 }
 
 impl Config {
@@ -60,10 +72,12 @@ impl Config {
     /// The first setting that is missing or can't be, by its name and never by its value.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let database = environment.required("DATABASE_URL")?;
-        let database =
+        let database: DatabaseUrl =
             database.parse().map_err(|_| ConfigError::invalid("DATABASE_URL", DatabaseUrl::EXPECTED))?;
         Ok(Self {
             listen: environment.listen(ADDRESS)?,
+            spool: spool(environment, &database)?,
+            spool_bytes: SPOOL_BYTES,
             database,
             internal: environment.required_key_ring("INTERNAL_SECRET")?,
             secrets: secrets(environment)?,
@@ -74,6 +88,17 @@ impl Config {
             sso_issuer_url: environment.required("SSO_ISSUER_URL")?,
             queue: QUEUE,
         })
+    }
+}
+
+/// A file on the disk can't stand in for another file on it.
+fn spool(environment: &Environment, database: &DatabaseUrl) -> Result<Option<PathBuf>, ConfigError> {
+    let folder = environment.text(SPOOL)?.map(PathBuf::from);
+    match (&folder, database.backend()) {
+        (Some(_), Backend::Sqlite) => {
+            Err(ConfigError::invalid(SPOOL, "of use where the database is a SQLite file; unset it"))
+        }
+        _ => Ok(folder),
     }
 }
 

@@ -7,6 +7,7 @@ use contract::problems::{Code, FieldError};
 use db::{DbError, SubmitError};
 use http_kit::problem::Failure;
 
+use crate::db::spool::SpoolError;
 use crate::domain::replay::Obstacle;
 
 /// Why a request was not answered as asked.
@@ -16,6 +17,8 @@ pub(crate) enum Error {
     UnknownSource,
     #[error("the signature does not hold")]
     Signature(SignatureError),
+    #[error("the signature is right, but not of now")]
+    Stale,
     #[error("the delivery is held")]
     Held { because: HeldBecause, event_id: EventId },
     #[error("the event id was used for another event")]
@@ -34,6 +37,8 @@ pub(crate) enum Error {
     Body(Vec<FieldError>),
     #[error("there is no such event")]
     NoEvent,
+    #[error("the event is acknowledged, and on its way into the database")]
+    Spooled,
     #[error("the event can't be replayed")]
     NotReplayable(Obstacle),
     #[error("the database could not be asked")]
@@ -60,6 +65,10 @@ impl From<Error> for Failure {
             ),
             Error::Signature(SignatureError::Mismatch) => Self::new(Code::SignatureMismatch)
                 .with_detail("the signature is not that of these bytes under the shared secret"),
+            // Only who has the secret is told so: the signature was right.
+            Error::Stale => Self::new(Code::SignatureMismatch).with_detail(
+                "webhook-timestamp lies more than 5 minutes from our clock; sign each attempt anew, with the time of its sending",
+            ),
             Error::Held { because, event_id } => Self::new(because.code)
                 .with_detail("the body is kept; it can be applied once the mapping or the event is mended")
                 .with_errors(because.errors)
@@ -79,6 +88,8 @@ impl From<Error> for Failure {
             Error::NotJson(detail) => Self::new(Code::InvalidJson).with_detail(detail),
             Error::Body(errors) => Self::new(Code::InvalidBody).with_errors(errors),
             Error::NoEvent => Self::new(Code::EventNotFound),
+            Error::Spooled => Self::new(Code::Unavailable)
+                .with_detail("the event was taken while the database was away, and is on its way into it"),
             Error::NotReplayable(obstacle) => Self::new(Code::EventNotReplayable)
                 .with_detail(obstacle.advice())
                 .with_errors(vec![FieldError::new("", obstacle.as_str(), obstacle.advice())]),
@@ -101,6 +112,9 @@ pub enum StartError {
     /// What works on the database can't be set up; nothing is connected to yet.
     #[error("the pool of connections or a writing thread can't be set up: {0}")]
     Database(#[from] DbError),
+    /// The folder of the spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
     /// It can't listen.
     #[error(transparent)]
     Start(#[from] http_kit::service::StartError),

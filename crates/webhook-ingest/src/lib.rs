@@ -15,6 +15,7 @@ mod state;
 
 use http_kit::service::Running;
 
+pub use crate::db::spool::SpoolError;
 pub use config::Config;
 pub use error::StartError;
 pub use http_kit::kit::Seams;
@@ -28,6 +29,10 @@ pub const SCHEMA: &str = "webhook_ingest";
 /// Its tables.
 pub static MIGRATIONS: ::db::Migrations =
     ::db::migrations!("../../migrations/webhook-ingest/postgres", "../../migrations/webhook-ingest/sqlite");
+
+/// The tables of its spool, which only a file of SQLite ever has.
+pub static SPOOL_MIGRATIONS: ::db::Migrations =
+    ::db::migrations!(sqlite alone: "../../migrations/webhook-ingest-spool/sqlite");
 
 /// Starts the service, inside a tokio runtime; it listens when this returns. It never migrates: until its schema is current it is
 /// not ready, and applies nothing.

@@ -5,6 +5,7 @@ use contract::internal::{AWAIT_CLIENT, READ_EVENT};
 use http_kit::routes::{Audit, Route, RouteTable};
 
 use crate::handlers::events::{await_client, read_event_status};
+use crate::handlers::history::read_event_history;
 use crate::handlers::inbox::{list_events, read_event};
 use crate::handlers::replays::{replay_event, replay_events};
 use crate::handlers::webhooks::receive_delivery;
@@ -24,6 +25,7 @@ pub fn table() -> RouteTable {
         Route::get("/api/webhooks/events", read, list_events),
         Route::post("/api/webhooks/events/replay", replay, replay_events),
         Route::get("/api/webhooks/events/{id}", read, read_event),
+        Route::get("/api/webhooks/events/{id}/history", read, read_event_history),
         Route::post("/api/webhooks/events/{id}/replay", replay, replay_event),
         Route::post("/api/webhooks/{source}", receive, receive_delivery).with_payload_limit(LARGEST_WEBHOOK),
         Route::post(AWAIT_CLIENT, ask, await_client),

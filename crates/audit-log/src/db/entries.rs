@@ -7,10 +7,10 @@ use contract::clock::Timestamp;
 use contract::ids::EntryId;
 use db::fail_points::{self, Step};
 use db::types::{Instant, UtcTime};
-use db::{Conn, DbError, DbResult, on_backend};
+use db::{Conn, DbError, DbResult, on_backend, prepared};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text};
-use diesel::{PgConnection, SqliteConnection, sql_query};
+use diesel::{PgConnection, SqliteConnection};
 
 use super::schema::entries;
 use crate::domain::cursor::Place;
@@ -125,12 +125,12 @@ fn add_postgres(conn: &mut PgConnection, rows: &[&NewRow]) -> DbResult<HashSet<S
     ) -> Vec<Option<&'a str>> {
         rows.iter().map(|row| column(row).as_deref()).collect()
     }
-    let added = sql_query(
+    let added = prepared(
         "insert into entries (entry_id, payload, disclosures, time, service, category, action, outcome, reason, actor_kind, \
          actor_id, target_kind, target_id, search, received_at) \
          select entry_id, payload, disclosures, time, service, category, action, outcome, reason, actor_kind, actor_id, \
          target_kind, target_id, search, received_at \
-         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) with ordinality as t(entry_id, payload, \
+         from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) with ordinality as t(entry_id, payload, \
          disclosures, time, service, category, action, outcome, reason, actor_kind, actor_id, target_kind, target_id, search, \
          received_at, n) order by n on conflict (entry_id) do nothing returning entry_id",
     )

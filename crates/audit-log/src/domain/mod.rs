@@ -1,6 +1,7 @@
 //! The rules of the trail: what may be appended, how a stored entry is opened, what may be asked for. Pure: it knows neither HTTP
 //! nor a database.
 
+pub(crate) mod attempts;
 pub(crate) mod cursor;
 pub(crate) mod entry;
 pub(crate) mod index;

@@ -186,7 +186,7 @@ pub(crate) async fn read_entry(
 }
 
 /// What opens a stored entry. Unreadable ones open nothing.
-fn disclosures(row: &Row) -> Vec<String> {
+pub(super) fn disclosures(row: &Row) -> Vec<String> {
     serde_json::from_str(&row.disclosures).unwrap_or_else(|_| {
         tracing::error!(entry = row.entry_id, "stored disclosures are unreadable");
         Vec::new()

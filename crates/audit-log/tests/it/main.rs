@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod append;
 #[cfg(test)]
+mod attempts;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod query;

@@ -16,7 +16,7 @@ const MAX_AHEAD: Duration = Duration::from_secs(5 * 60);
 pub enum Reading {
     /// An event of a known type; [`Envelope::event`] is there.
     Known(Envelope),
-    /// A sound envelope with an event type we do not know; [`Envelope::event`] is `None`.
+    /// A sound envelope, whatever its `data`, with an event type we do not know; [`Envelope::event`] is `None`.
     Unrecognized(Envelope),
     /// Not an event as it stands: to be held.
     Unreadable(Unreadable),
@@ -84,10 +84,13 @@ pub fn read(body: &[u8], kyc_words: &KycWords, received: Timestamp) -> Reading {
 fn read_envelope(body: &Json, mut fields: Fields<'_>, kyc_words: &KycWords, received: Timestamp) -> Reading {
     let id = read_id(&mut fields);
     let event_type = fields.needed("event", event_type(&fields));
-    let data = fields.needed("data", data(&fields));
+    let known = event_type.as_deref().and_then(EventType::parse);
+    // What a type that we do not know needs, nobody can say: it is kept as it came, whatever its `data`.
+    let is_unknown = event_type.is_some() && known.is_none();
+    let data = if is_unknown { None } else { fields.needed("data", data(&fields)) };
     let facts = facts(body);
     let mut event = None;
-    if let (Some(known), Some(data)) = (event_type.as_deref().and_then(EventType::parse), data) {
+    if let (Some(known), Some(data)) = (known, data) {
         let mut members = Fields::new("data", data);
         event = Event::read(known, &mut members, kyc_words);
         fields.errors.append(&mut members.errors);

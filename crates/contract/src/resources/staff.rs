@@ -27,6 +27,18 @@ pub struct StaffMember {
     pub updated_at: Timestamp,
 }
 
+/// The answer to `PATCH /api/staff/:id`: the member as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedStaff {
+    /// The member.
+    #[serde(flatten)]
+    pub member: StaffMember,
+    /// Members of the body that mean nothing here. Absent when there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_fields: Vec<String>,
+}
+
 /// The answer to `GET /api/staff`: all of them, by address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaffList {

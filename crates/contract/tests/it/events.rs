@@ -101,6 +101,29 @@ fn the_same_event_has_the_same_facts() {
     }
 }
 
+/// What a type that we do not know needs, only a version that knows it can say: so it is kept for that one, and refused by none.
+#[test]
+fn an_unknown_type_is_unrecognized_whatever_its_data() {
+    for data in ["", r#","data":null"#, r#","data":"text""#, r#","data":[1]"#, r#","data":{}"#] {
+        let body = format!(r#"{{"id":"7","event":"trade.closed"{data},"timestamp":1}}"#);
+        match read_bytes(body.as_bytes()) {
+            Reading::Unrecognized(envelope) => {
+                assert_eq!(
+                    (envelope.id.as_deref(), envelope.event_type.as_str()),
+                    (Some("7"), "trade.closed")
+                );
+            }
+            other => panic!("{body}: {other:?}"),
+        }
+        let known = body.replace("trade.closed", "kyc.updated");
+        assert!(matches!(read_bytes(known.as_bytes()), Reading::Unreadable(_)), "{known}");
+        let nameless = body
+            .replace(r#""event":"trade.closed","#, "")
+            .replace(r#""event":"trade.closed""#, r#""event":"""#);
+        assert!(matches!(read_bytes(nameless.as_bytes()), Reading::Unreadable(_)), "{nameless}");
+    }
+}
+
 #[test]
 fn ids_are_read_from_two_places() {
     let id = |id: Value, event_id: Value| {

@@ -32,7 +32,7 @@ async fn serve(environment: &Environment, data: &Path, made: &[&str]) -> Ended {
     match first_admin::make(environment, data).await {
         Ok(admin) => greeting::print(&running, environment, data, made, &admin),
         // What is up must not end without draining.
-        Err(message) => return stop(running).await.and(Err(message)),
+        Err(message) => return stop(running).await.and(Err(message.into())),
     }
     until_asked(&running).await?;
     stop(running).await

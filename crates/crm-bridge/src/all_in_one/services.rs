@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http_kit::config::Environment;
 use http_kit::kit::Seams;
+use http_kit::metrics::MetricsListener;
 use http_kit::server::{Listen, Shutdown, Stop};
 use http_kit::service::{RunError, Running, StartError};
 use tokio::sync::Notify;
@@ -20,6 +21,8 @@ pub(crate) struct Services {
     parts: Vec<Part>,
     /// Told by each that ends.
     ended: Arc<Notify>,
+    /// Tells the listener of the metrics to stop, when this is dropped at the latest.
+    _metrics: Stop,
 }
 
 /// One service at work, in a task of its own.
@@ -29,7 +32,12 @@ struct Part {
 }
 
 impl Services {
-    fn of(gateway: Running, behind: [Running; 5]) -> Self {
+    fn of(gateway: Running, behind: [Running; 5], listener: Option<MetricsListener>) -> Self {
+        let (stop_metrics, stopping) = Shutdown::channel();
+        if let Some(listener) = listener {
+            let all = std::iter::once(&gateway).chain(&behind).map(Running::metrics).collect();
+            tokio::spawn(listener.serve(all, stopping));
+        }
         let ended = Arc::new(Notify::new());
         // All interfaces is where it listens; loopback is where it is called.
         let url = gateway.url().replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
@@ -43,7 +51,7 @@ impl Services {
             });
             Part { stop, task }
         });
-        Self { url, parts: parts.collect(), ended }
+        Self { url, parts: parts.collect(), ended, _metrics: stop_metrics }
     }
 
     /// The gateway's address, as people type it.
@@ -76,6 +84,8 @@ pub(crate) struct Configs {
     sso_issuer: sso_issuer::Config,
     webhook_ingest: webhook_ingest::Config,
     gateway: gateway::Config,
+    /// The metrics of all of them are served here, not the gateway's alone.
+    metrics: Option<MetricsListener>,
 }
 
 impl Configs {
@@ -108,7 +118,10 @@ impl Configs {
             webhook_ingest: webhook_ingest::Config::from_environment(&of(webhook_ingest::NAME))
                 .map_err(in_words)?,
             gateway: gateway::Config::from_environment(&shared).map_err(in_words)?,
+            metrics: None,
         };
+        let metrics = configs.gateway.metrics_address.take();
+        configs.metrics = metrics.as_deref().map(MetricsListener::bind).transpose().map_err(in_words)?;
         // The door's port too is taken before anything starts behind it.
         let door = TcpListener::bind(&configs.gateway.listen.address)
             .map_err(|cause| StartError::Bind { address: configs.gateway.listen.address.clone(), cause })
@@ -133,7 +146,7 @@ impl Configs {
         let sso_issuer = sso_issuer::start(self.sso_issuer, Seams::system()).map_err(in_words)?;
         let dashboard = dashboard::start(self.dashboard, Seams::system()).map_err(in_words)?;
         let gateway = gateway::start(self.gateway, Seams::system()).map_err(in_words)?;
-        Ok(Services::of(gateway, [dashboard, ingest, sso_issuer, service_api, audit_log]))
+        Ok(Services::of(gateway, [dashboard, ingest, sso_issuer, service_api, audit_log], self.metrics))
     }
 }
 

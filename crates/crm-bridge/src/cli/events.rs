@@ -13,6 +13,17 @@ pub(crate) enum EventsCommand {
     Replay(ReplayArgs),
 }
 
+impl EventsCommand {
+    /// Where the events are, and who asks.
+    pub(crate) fn api(&self) -> &ApiArgs {
+        match self {
+            Self::List(arguments) => &arguments.api,
+            Self::Show(arguments) => &arguments.api,
+            Self::Replay(arguments) => &arguments.api,
+        }
+    }
+}
+
 /// Where the events are, and who asks.
 #[derive(Debug, Args)]
 pub(crate) struct ApiArgs {
@@ -85,7 +96,7 @@ pub(crate) struct ListArgs {
     pub(crate) api: ApiArgs,
 }
 
-/// `crm-bridge events show`
+/// `crm-bridge events show`, and `crm-bridge explain`
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// Our id: evt_...

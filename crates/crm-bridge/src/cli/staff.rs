@@ -12,6 +12,23 @@ pub(crate) enum StaffCommand {
     Members(MembersCommand),
 }
 
+impl StaffCommand {
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Token(arguments) => arguments.json,
+            Self::Members(MembersCommand::Add(arguments)) => arguments.json,
+            Self::Members(MembersCommand::List(arguments)) => arguments.json,
+            Self::Members(MembersCommand::SetRole(arguments)) => arguments.who.json,
+            Self::Members(
+                MembersCommand::Disable(who)
+                | MembersCommand::Enable(who)
+                | MembersCommand::ResetPassword(who),
+            ) => who.json,
+        }
+    }
+}
+
 /// The commands of `crm-bridge staff` that look into the staff table.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MembersCommand {

@@ -14,7 +14,7 @@ use trading_sim::page::Page;
 use trading_sim::platform::Platform;
 use trading_sim::traffic::Sending;
 
-use super::{Ended, in_words, say, this_command};
+use super::{Ended, Trouble, in_words, say, this_command};
 use crate::all_in_one::first_admin::{self, FirstAdmin};
 use crate::cli::DemoArgs;
 use crate::{all_in_one, secrets_file, settings};
@@ -49,7 +49,7 @@ async fn serve(mut environment: Environment, data: &Path, rate: f64) -> Ended {
     let running = all_in_one::start(&environment, data).await?;
     let admin = match first_admin::make(&environment, data).await {
         Ok(admin) => admin,
-        Err(message) => return all_in_one::stop(running).await.and(Err(message)),
+        Err(message) => return all_in_one::stop(running).await.and(Err(message.into())),
     };
 
     let platform = platform(&environment, running.url())?;
@@ -68,7 +68,7 @@ async fn serve(mut environment: Environment, data: &Path, rate: f64) -> Ended {
     page.stop().await;
     say(format_args!("{} events were sent, {} of them accepted.", tally.sent, tally.accepted));
     let stopped = all_in_one::stop(running).await;
-    asked.and(stopped)
+    asked.map_err(Trouble::from).and(stopped)
 }
 
 /// The platform's side of the settings: its own names for the same secrets.

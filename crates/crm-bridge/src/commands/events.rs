@@ -4,25 +4,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use auth::staff::Role;
 use comfy_table::{Table, presets};
 use contract::inbox::{EventDetails, EventPage, EventSummary, ReplayCounts, ReplayOutcome, Replayed};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{Ended, complain, in_words, remote, say, staff};
-use crate::cli::events::{ApiArgs, EventsCommand, ListArgs, ReplayArgs, ShowArgs};
-use crate::settings;
-
-/// How long the gateway may take to answer; a replay of many takes a commit for each.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How long a token signed here is valid, in seconds.
-const TOKEN_SECONDS: i64 = 15 * 60;
-
-/// Where events are.
-const EVENTS: &str = "/api/webhooks/events";
+use super::api::{Api, EVENTS, one, plain, understood};
+use super::{Ended, Trouble, complain, in_words, say};
+use crate::cli::events::{EventsCommand, ListArgs, ReplayArgs, ShowArgs};
 
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn run(data: &Path, command: EventsCommand) -> Ended {
@@ -41,8 +30,7 @@ async fn list(api: &Api, arguments: &ListArgs) -> Ended {
     let mut query = arguments.filter.parts();
     query.push(("limit", &limit));
     query.extend(arguments.cursor.as_deref().map(|cursor| ("cursor", cursor)));
-    let answer = api.get(EVENTS, &query).await?;
-    let Ok(body) = answer else { return refused(answer) };
+    let body = api.get(EVENTS, &query).await??;
     if arguments.api.json {
         say(body);
         return Ok(true);
@@ -74,8 +62,7 @@ fn table(events: &[EventSummary]) -> Table {
 }
 
 async fn show(api: &Api, arguments: &ShowArgs) -> Ended {
-    let answer = api.get(&one(&arguments.event_id), &[]).await?;
-    let Ok(body) = answer else { return refused(answer) };
+    let body = api.get(&one(&arguments.event_id), &[]).await??;
     if arguments.api.json {
         say(body);
     } else {
@@ -121,7 +108,7 @@ fn tell(event: &EventDetails) {
 
 async fn replay_named(api: &Api, arguments: &ReplayArgs) -> Ended {
     if !arguments.filter.parts().is_empty() {
-        return Err("name events or give a filter, not both".to_owned());
+        return Err("name events or give a filter, not both".into());
     }
     let body = json!({ "acceptReusedId": arguments.accept_reused_id });
     let progress = bar(arguments.event_ids.len());
@@ -165,21 +152,35 @@ fn is_done(outcome: ReplayOutcome) -> bool {
 async fn replay_many(api: &Api, arguments: &ReplayArgs) -> Ended {
     let filter = arguments.filter.parts();
     if filter.is_empty() {
-        return Err("name events, or say which: --state held".to_owned());
+        return Err("name events, or say which: --state held".into());
     }
     let filter: Map<String, Value> =
         filter.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-    let (mut sum, mut cursor) = (ReplayCounts::default(), None::<String>);
     let progress = spinner();
+    let (sum, ended) = replay_pages(api, &filter, &progress).await;
+    progress.finish_and_clear();
+    // What was done before it came to an end is told in any case.
+    if arguments.api.json {
+        say(serde_json::to_value(&sum).map_err(in_words)?);
+    } else {
+        say(in_numbers(&sum));
+    }
+    ended?;
+    Ok(sum.unreadable + sum.unrecognized + sum.not_replayable == 0)
+}
+
+/// Goes on until all are done, or something stands in the way. What came of them, and what that is.
+async fn replay_pages(
+    api: &Api,
+    filter: &Map<String, Value>,
+    progress: &ProgressBar,
+) -> (ReplayCounts, Result<(), Trouble>) {
+    let (mut sum, mut cursor) = (ReplayCounts::default(), None::<String>);
     loop {
-        let body = json!({ "filter": filter, "cursor": cursor });
-        let answer = api.post(&format!("{EVENTS}/replay"), &body).await?;
-        let Ok(body) = answer else {
-            progress.finish_and_clear();
-            complain(in_numbers(&sum));
-            return refused(answer);
+        let counts = match replay_page(api, filter, cursor.as_deref()).await {
+            Ok(counts) => counts,
+            Err(trouble) => return (sum, Err(trouble)),
         };
-        let counts: ReplayCounts = understood(body)?;
         sum.replayed += counts.replayed;
         sum.already_done += counts.already_done;
         sum.unreadable += counts.unreadable;
@@ -188,16 +189,18 @@ async fn replay_many(api: &Api, arguments: &ReplayArgs) -> Ended {
         progress.set_message(in_numbers(&sum));
         cursor = counts.next_cursor;
         if cursor.is_none() {
-            break;
+            return (sum, Ok(()));
         }
     }
-    progress.finish_and_clear();
-    if arguments.api.json {
-        say(serde_json::to_value(&sum).map_err(in_words)?);
-    } else {
-        say(in_numbers(&sum));
-    }
-    Ok(sum.unreadable + sum.unrecognized + sum.not_replayable == 0)
+}
+
+async fn replay_page(
+    api: &Api,
+    filter: &Map<String, Value>,
+    cursor: Option<&str>,
+) -> Result<ReplayCounts, Trouble> {
+    let body = json!({ "filter": filter, "cursor": cursor });
+    Ok(understood(api.post(&format!("{EVENTS}/replay"), &body).await??)?)
 }
 
 fn in_numbers(counts: &ReplayCounts) -> String {
@@ -224,92 +227,6 @@ fn spinner() -> ProgressBar {
     spinner
 }
 
-fn one(id: &str) -> String {
-    let id: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    format!("{EVENTS}/{id}")
-}
-
-/// The gateway, as a member of staff calls it.
-struct Api {
-    client: reqwest::Client,
-    base: String,
-    token: String,
-}
-
-/// An answer that is no success.
-struct Problem {
-    status: u16,
-    body: Value,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let member = |name: &str| self.body.get(name).and_then(Value::as_str).unwrap_or("-");
-        write!(f, "{} {}: {}", self.status, member("code"), member("detail"))
-    }
-}
-
-type Answer = Result<Value, Problem>;
-
-impl Api {
-    fn of(data: &Path, arguments: &ApiArgs) -> Result<Self, String> {
-        let token = match (&arguments.token, &arguments.email) {
-            (Some(token), _) => token.clone(),
-            (None, Some(email)) => {
-                let environment = settings::environment(data).map_err(in_words)?;
-                staff::sign(&environment, email, Role::Admin, TOKEN_SECONDS)?
-            }
-            (None, None) => return Err("--token or --email is needed".to_owned()),
-        };
-        let client = remote::client(&arguments.url, PATIENCE)?;
-        Ok(Self { client, base: arguments.url.trim_end_matches('/').to_owned(), token })
-    }
-
-    async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer, String> {
-        let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.base), query);
-        self.answer(self.client.get(url.map_err(in_words)?)).await
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Result<Answer, String> {
-        self.answer(self.client.post(format!("{}{path}", self.base)).json(body)).await
-    }
-
-    /// The answer, where there is one: of trouble on our side nothing is to be made but an error.
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Answer, String> {
-        let failed = remote::unanswered(&self.base);
-        let answer = request.bearer_auth(&self.token).send().await.map_err(&failed)?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(failed)?;
-        let body = serde_json::from_str(&text)
-            .map_err(|_| format!("{} answered {status}, and no JSON", self.base))?;
-        if status.is_success() {
-            return Ok(Ok(body));
-        }
-        let problem = Problem { status: status.as_u16(), body };
-        match problem.status {
-            404 | 409 | 422 | 400 => Ok(Err(problem)),
-            _ => Err(plain(&problem.to_string())),
-        }
-    }
-}
-
-fn understood<T: DeserializeOwned>(body: Value) -> Result<T, String> {
-    serde_json::from_value(body).map_err(|error| format!("the answer is of another version: {error}"))
-}
-
-/// Ends with "no", and says why.
-fn refused(answer: Answer) -> Ended {
-    if let Err(problem) = answer {
-        complain(plain(&problem.to_string()));
-    }
-    Ok(false)
-}
-
-/// Text of a sender's, made harmless to a terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 /// [`plain`], with its lines kept.
 fn plain_lines(text: &str) -> String {
     text.lines().map(plain).collect::<Vec<_>>().join("\n")
@@ -323,10 +240,5 @@ mod tests {
     fn what_senders_wrote_does_nothing_to_a_terminal() {
         assert_eq!(plain("kyc\u{1b}[2J.updated\r\n"), "kyc\u{fffd}[2J.updated\u{fffd}\u{fffd}");
         assert_eq!(plain_lines("{\n\t\"a\": 1\n}"), "{\n\u{fffd}\"a\": 1\n}");
-    }
-
-    #[test]
-    fn an_id_is_no_way_to_another_path() {
-        assert_eq!(one("evt_01jb/../../clients?x#y"), "/api/webhooks/events/evt_01jbclientsxy");
     }
 }

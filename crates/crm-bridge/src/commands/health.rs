@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Ended, complain, in_words, say};
+use super::{Ended, Trouble, in_words, say};
 use crate::cli::HealthArgs;
 
 /// Longer than a ready program takes, shorter than what asks again.
@@ -20,7 +20,8 @@ pub(crate) async fn run(arguments: &HealthArgs) -> Ended {
     let status = match client.get(&url).send().await {
         Ok(answer) => Some(answer.status()),
         Err(error) => {
-            complain(format_args!("crm-bridge: {url} can't be reached: {}", in_words(error.without_url())));
+            let line = format!("{url} can't be reached: {}", in_words(error.without_url()));
+            Trouble::no(line).tell(arguments.json);
             None
         }
     };

@@ -89,7 +89,7 @@ fn of_all(mut environment: Environment) -> Option<Finding> {
     for name in ["WEBHOOK_SECRET", "INTERNAL_SECRET", "JWT_SECRET"] {
         environment.set_default(name, "placeholder-for-a-secret-that-is-not-set");
     }
-    environment.set("DATABASE_URL", "sqlite:unused");
+    environment.set("DATABASE_URL", "postgres://unused");
     for name in ["SERVICE_API_URL", "AUDIT_LOG_URL", "SSO_ISSUER_URL"] {
         environment.set(name, "http://127.0.0.1");
     }

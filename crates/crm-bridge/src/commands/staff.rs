@@ -11,7 +11,7 @@ use contract::clock::Clock;
 use http_kit::config::Environment;
 use serde_json::json;
 
-use super::{Ended, in_words, say};
+use super::{Ended, Trouble, in_words, say};
 use crate::cli::staff::{RoleArg, StaffCommand, TokenArgs};
 use crate::settings;
 

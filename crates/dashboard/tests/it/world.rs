@@ -108,14 +108,14 @@ impl World {
         all.into_iter().filter(|request| request.url.path() == at).collect()
     }
 
-    /// The audit entries that the dashboard itself has sent so far.
+    /// The audit entries of requests that the dashboard itself has sent so far: without that of its start.
     pub(crate) async fn recorded(&self) -> Vec<Value> {
         let sent = Self::asked(&self.audit_log, "/internal/entries").await;
         let bodies = sent.iter().map(|request| request.body_json::<Value>().expect("JSON"));
         let entries = bodies.flat_map(|body| body["entries"].as_array().cloned().unwrap_or_default());
-        entries
-            .map(|entry| serde_json::from_str(entry["payload"].as_str().expect("text")).expect("JSON"))
-            .collect()
+        let payload =
+            |entry: Value| serde_json::from_str(entry["payload"].as_str().expect("text")).expect("JSON");
+        entries.map(payload).filter(|entry: &Value| entry["action"] != "service.start").collect()
     }
 
     /// A log-in page, ready to be filled in.

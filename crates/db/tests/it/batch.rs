@@ -4,19 +4,25 @@ use crate::things::{Thing, insert, keys, set, thing, things, with_things};
 use db::{BatchOptions, BatchWriter, Class, Conn, Database, DbError, DbResult, SubmitError, on_backend};
 use diesel::prelude::*;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
 use test_kit::database::{Backend, both, postgres};
 use tokio::task::JoinHandle;
 
 type Writer = BatchWriter<Thing, &'static str>;
 
-const OPTIONS: BatchOptions = BatchOptions { name: "test-writer", capacity: 1000, batch: 500 };
+const OPTIONS: BatchOptions = BatchOptions { name: "test-writer", capacity: 1000, batch: 500, threads: 1 };
 
 fn start(
     database: &Database,
     options: &BatchOptions,
     write: impl FnMut(&mut Conn, &[Thing]) -> DbResult<Vec<&'static str>> + Send + 'static,
 ) -> Writer {
+    // A writer's closure is copied for each of its threads; these hold ends of channels, and are shared.
+    let write = Arc::new(Mutex::new(write));
+    let write = move |conn: &mut Conn, rows: &[Thing]| {
+        let mut write = write.lock().unwrap_or_else(PoisonError::into_inner);
+        (*write)(conn, rows)
+    };
     BatchWriter::start(database, options, |thing: &Thing| thing.key.clone(), write).unwrap()
 }
 
@@ -330,7 +336,9 @@ async fn a_full_queue_refuses_and_stores_nothing_of_it() {
         first.await.unwrap().unwrap();
         assert_eq!(outcomes(tasks).await, ["stored"; 2]);
         assert_eq!(keys(&database).await, ["0 held", "a", "b"]);
+        assert_eq!(writer.written(), (2, 3), "the first alone, the two together");
         assert_eq!(writer.submit(thing("c", 3)).await.unwrap(), "stored");
+        assert_eq!((writer.written(), writer.options().capacity), ((3, 4), 2));
     }
 }
 
@@ -407,5 +415,34 @@ async fn a_panic_or_a_wrong_number_of_verdicts_stores_nothing_and_ends_nothing()
         }
         assert_eq!(writer.submit(thing("good", 1)).await.unwrap(), "stored");
         assert_eq!(keys(&database).await, ["good"]);
+    }
+}
+
+/// Two threads write at once on PostgreSQL: the second batch is entered while the first still waits. SQLite's one writer stays one.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_thread_writes_the_next_batch_is_begun() {
+    for on in both() {
+        let database = with_things(&on);
+        let at_once = Arc::new(AtomicU32::new(0));
+        let most = Arc::new(AtomicU32::new(0));
+        let (counted, seen) = (Arc::clone(&at_once), Arc::clone(&most));
+        let both_threads = database.backend() == db::Backend::Postgres;
+        let write = move |conn: &mut Conn, rows: &[Thing]| {
+            seen.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Stays until the other thread is in here too, where there is one.
+            while both_threads && seen.load(Ordering::SeqCst) < 2 {
+                std::thread::yield_now();
+            }
+            let told = plain(conn, rows);
+            counted.fetch_sub(1, Ordering::SeqCst);
+            told
+        };
+        let options = BatchOptions { threads: 2, batch: 1, ..OPTIONS };
+        let writer =
+            BatchWriter::start(&database, &options, |thing: &Thing| thing.key.clone(), write).unwrap();
+        let tasks = (0..20).map(|number| submit(&writer, thing(&format!("k{number}"), number))).collect();
+        assert_eq!(outcomes(tasks).await, ["stored"; 20]);
+        assert_eq!(most.load(Ordering::SeqCst), if both_threads { 2 } else { 1 });
+        writer.close().await;
     }
 }

@@ -36,7 +36,9 @@ async fn renew(database: &Database, held: &Lease, now: DateTime<Utc>) -> bool {
 
 async fn holds(database: &Database, held: &Lease) -> bool {
     let held = held.clone();
-    database.write(move |conn| lease::holds(conn, &held)).await.unwrap()
+    let name = held.name.clone();
+    let among = database.write(move |conn| lease::held_among(conn, std::slice::from_ref(&held)));
+    among.await.unwrap().contains(&name)
 }
 
 #[tokio::test]
@@ -122,7 +124,7 @@ async fn of_many_who_want_it_at_once_one_gets_it() {
     }
 }
 
-/// Between `holds` and the commit nobody takes the lease: a taker waits, and the work's marks are in before it.
+/// Between `held_among` and the commit nobody takes the lease: a taker waits, and the work's marks are in before it.
 #[tokio::test]
 async fn who_checks_the_fence_keeps_takers_out_until_the_commit() {
     let on = postgres();
@@ -133,7 +135,7 @@ async fn who_checks_the_fence_keeps_takers_out_until_the_commit() {
         let (database, mut checked) = (database.clone(), Some(checked));
         async move {
             let mark = move |conn: &mut Conn| {
-                assert!(lease::holds(conn, &first)?);
+                assert_eq!(lease::held_among(conn, std::slice::from_ref(&first))?.len(), 1);
                 checked.take().unwrap().send(()).unwrap();
                 while !someone_waits_for_us(conn)? {
                     std::thread::yield_now();
@@ -161,4 +163,47 @@ fn someone_waits_for_us(conn: &mut Conn) -> DbResult<bool> {
     )
     .get_result(c)?;
     Ok(row.waits)
+}
+
+#[tokio::test]
+async fn of_many_leases_those_are_told_that_nobody_took() {
+    for on in both() {
+        let database = with_leases(&on);
+        let taken = |name: &'static str, owner: &'static str, seconds| {
+            let take = database.write(move |conn| lease::acquire(conn, name, owner, at(seconds), TTL));
+            async move { take.await.unwrap().unwrap() }
+        };
+        let (a, b, c) = (taken("a", "one", 0).await, taken("b", "one", 0).await, taken("c", "one", 0).await);
+        let _stolen = taken("b", "two", 20).await;
+        let absent = Lease { name: "d".to_owned(), fence: 1 };
+        let asked = vec![c, absent, b, a];
+        let held = database.write(move |conn| lease::held_among(conn, &asked)).await.unwrap();
+        assert_eq!(held, ["a", "c"].map(str::to_owned).into());
+    }
+}
+
+#[tokio::test]
+async fn holders_of_names_that_begin_alike_are_counted_and_long_gone_ones_forgotten() {
+    for on in both() {
+        let database = with_leases(&on);
+        for (name, seconds) in [("replica-a", 0), ("replica-b", 5), ("lane-00", 5), ("replica-c", 100)] {
+            database
+                .write(move |conn| lease::acquire(conn, name, "one", at(seconds), TTL))
+                .await
+                .unwrap()
+                .expect("it is free");
+        }
+        let count = |seconds| {
+            database
+                .write(move |conn| lease::count_held(conn, "replica-", at(seconds), Duration::from_secs(60)))
+        };
+        assert_eq!(count(9).await.unwrap(), 3);
+        assert_eq!(count(12).await.unwrap(), 2, "one has ended");
+        assert_eq!(count(105).await.unwrap(), 1);
+        // Ended more than a minute ago: the next owner of the name begins anew.
+        let again = database.write(|conn| lease::acquire(conn, "replica-a", "one", at(105), TTL));
+        assert_eq!(again.await.unwrap().expect("it is free").fence, 1);
+        let lane = database.write(|conn| lease::acquire(conn, "lane-00", "two", at(105), TTL));
+        assert_eq!(lane.await.unwrap().expect("it has ended").fence, 2, "another name is left alone");
+    }
 }

@@ -19,7 +19,7 @@ async fn a_stopped_server_is_unavailable_and_a_started_one_works_again() {
     crate::things::create(&on);
     let database =
         on.open_with("svc", &db::Options { checkout: Duration::from_millis(200), ..db::Options::default() });
-    let options = BatchOptions { name: "outage", capacity: 10, batch: 10 };
+    let options = BatchOptions { name: "outage", capacity: 10, batch: 10, threads: 1 };
     let writer = BatchWriter::start(
         &database,
         &options,

@@ -70,6 +70,11 @@ impl Room {
         Self(Arc::new(Semaphore::new(bytes)))
     }
 
+    /// How many bytes of it are free.
+    pub(crate) fn free(&self) -> usize {
+        self.0.available_permits()
+    }
+
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, HopError> {
         let bytes = u32::try_from(bytes).map_err(|_| HopError::NoRoom)?;
         Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| HopError::NoRoom)

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncBufReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::harness::{Gateway, OK, Peer, Service, answering, before, before_with, nowhere};
@@ -65,6 +66,32 @@ async fn a_client_that_stalls_in_its_body_is_408() {
     let answer = client.answer().await;
     assert_eq!((answer.status(), answer.problem().as_str()), (408, "request_timeout"));
     service.assert_untouched().await;
+}
+
+/// W7: whoever sends a byte now and then is a slow client too, stated length or none: patience is for the whole body.
+#[tokio::test]
+async fn w7_a_body_that_comes_byte_by_byte_is_408() {
+    for framing in ["content-length: 200000", "transfer-encoding: chunked"] {
+        let service = Service::new();
+        let gateway = before_with(service.address, nowhere(), |config| {
+            config.timeouts.body = Duration::from_millis(500);
+        });
+        let mut client = gateway.connect().await;
+        client
+            .write(format!("POST /api/webhooks/site HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n").as_bytes())
+            .await;
+        let piece: &[u8] = if framing.starts_with("transfer") { b"1\r\na\r\n" } else { b"a" };
+        let answer = loop {
+            let pause = tokio::time::timeout(Duration::from_millis(50), client.0.fill_buf()).await;
+            if pause.is_ok() {
+                break client.answer().await;
+            }
+            client.write(piece).await;
+        };
+        assert_eq!((answer.status(), answer.problem().as_str()), (408, "request_timeout"), "{framing}");
+        assert_eq!(answer.field("connection"), Some("close"), "{framing}");
+        service.assert_untouched().await;
+    }
 }
 
 /// What is too large to be taken in is streamed, and may stall then.

@@ -132,7 +132,7 @@ async fn a_valid_trace_goes_on_as_it_is_and_any_other_is_begun_anew() {
 }
 
 #[tokio::test]
-async fn more_headers_than_anyone_needs_are_refused() {
+async fn s8_more_headers_than_anyone_needs_are_refused() {
     let (service, mut seen) = answering(OK).await;
     let gateway = before(service).await;
     let with = |fields: usize| {
@@ -154,7 +154,7 @@ async fn more_headers_than_anyone_needs_are_refused() {
 
 /// S8: what could be read in two ways is refused before anything is sent on, and the connection is closed.
 #[tokio::test]
-async fn a_head_with_two_readings_is_refused() {
+async fn s8_a_head_with_two_readings_is_refused() {
     let (service, mut seen) = answering(OK).await;
     let gateway = before(service).await;
     let many: String = (0..300).map(|number| format!("x-{number}: y\r\n")).collect();

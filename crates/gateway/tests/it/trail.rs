@@ -10,30 +10,45 @@ use tokio::sync::mpsc;
 
 use crate::harness::{Gateway, Peer, Service, answering, before_with, nowhere, ring, soon};
 
-/// The entries that come to an audit-log at this address.
-pub(crate) struct Entries(mpsc::UnboundedReceiver<Value>);
+/// The entries that come to an audit-log at this address: of requests, and, apart from them, of the gateway's own starts.
+pub(crate) struct Entries {
+    of_requests: mpsc::UnboundedReceiver<Value>,
+    of_starts: mpsc::UnboundedReceiver<Value>,
+}
+
+/// Where entries are handed to a test.
+#[derive(Clone)]
+struct Told {
+    of_requests: mpsc::UnboundedSender<Value>,
+    of_starts: mpsc::UnboundedSender<Value>,
+}
+
+/// What a service says of its own start.
+const START: &str = "service.start";
 
 impl Entries {
     /// An audit-log that takes what it gets.
     pub(crate) async fn at(address: SocketAddr) -> Self {
         let service = Service::on(address);
-        let (sender, entries) = mpsc::unbounded_channel();
+        let (requests, of_requests) = mpsc::unbounded_channel();
+        let (starts, of_starts) = mpsc::unbounded_channel();
+        let told = Told { of_requests: requests, of_starts: starts };
         tokio::spawn(async move {
             loop {
-                let (peer, sender) = (service.accept_at_leisure().await, sender.clone());
-                tokio::spawn(take(peer, sender));
+                let (peer, told) = (service.accept_at_leisure().await, told.clone());
+                tokio::spawn(take(peer, told));
             }
         });
-        Self(entries)
+        Self { of_requests, of_starts }
     }
 
-    /// The next entry's payload.
+    /// The payload of the next entry of a request.
     pub(crate) async fn next(&mut self) -> Value {
-        soon("an entry", self.0.recv()).await.expect("an entry")
+        soon("an entry", self.of_requests.recv()).await.expect("an entry")
     }
 }
 
-async fn take(mut peer: Peer, sender: mpsc::UnboundedSender<Value>) {
+async fn take(mut peer: Peer, told: Told) {
     while let Some(request) = peer.message().await {
         assert_eq!(request.line, "POST /internal/entries HTTP/1.1");
         let token = request.field("x-crm-internal").expect("a token");
@@ -41,8 +56,10 @@ async fn take(mut peer: Peer, sender: mpsc::UnboundedSender<Value>) {
         let batch: AppendEntries = serde_json::from_slice(&request.body).expect("entries");
         let body = format!(r#"{{"appended":{},"alreadyThere":0,"conflicts":0}}"#, batch.entries.len());
         for entry in batch.entries {
+            let payload: Value = serde_json::from_str(&entry.payload).expect("JSON");
+            let sender = if payload["action"] == START { &told.of_starts } else { &told.of_requests };
             // The test may be over.
-            sender.send(serde_json::from_str(&entry.payload).expect("JSON")).unwrap_or_default();
+            sender.send(payload).unwrap_or_default();
         }
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -171,16 +188,39 @@ async fn entries_wait_while_audit_log_is_away() {
     assert_eq!(text(&entries.next().await, "requestId"), refused.field("x-request-id").expect("an id"));
 }
 
+/// The gateway's start comes to the trail like its refusals, and waits for audit-log as they do.
+#[tokio::test]
+async fn each_start_comes_to_the_trail() {
+    for _ in 0..2 {
+        let audit_log = nowhere();
+        let gateway = before_with(nowhere(), audit_log, |_| {});
+        assert_eq!(gateway.get("/nothing").await.status(), 404, "nobody waits for audit-log");
+        let mut entries = Entries::at(audit_log).await;
+        let start = soon("the start", entries.of_starts.recv()).await.expect("an entry");
+        assert_eq!((text(&start, "service"), text(&start, "category")), ("gateway", "system"));
+        assert_eq!(start["details"]["version"], env!("CARGO_PKG_VERSION"));
+        stop(gateway).await;
+        assert!(entries.of_starts.try_recv().is_err(), "once");
+    }
+}
+
 #[tokio::test]
 async fn a_batch_that_is_refused_for_good_does_not_stand_in_the_way() {
     let audit_log = nowhere();
     let gateway = before_with(nowhere(), audit_log, |_| {});
     gateway.get("/nothing").await;
     let senseless = Service::on(audit_log);
-    let mut peer = senseless.accept().await;
-    peer.message().await.expect("entries");
-    peer.write(b"HTTP/1.1 422 Unprocessable Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
-    drop((peer, senseless));
+    loop {
+        let mut peer = senseless.accept().await;
+        let batch = peer.message().await.expect("entries");
+        peer.write(b"HTTP/1.1 422 Unprocessable Content\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            .await;
+        // The entry of the start goes by itself, before or after.
+        if !String::from_utf8_lossy(&batch.body).contains(START) {
+            break;
+        }
+    }
+    drop(senseless);
     let mut entries = Entries::at(audit_log).await;
     let later = gateway.get("/api/service//x").await;
     assert_eq!(text(&entries.next().await, "requestId"), later.field("x-request-id").expect("an id"));

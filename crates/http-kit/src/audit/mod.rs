@@ -7,6 +7,7 @@ mod recorder;
 mod refusals;
 mod remote;
 mod seal;
+mod start;
 
 pub use alarm::{ALARM, Alarm};
 pub(crate) use draft::Due;
@@ -15,3 +16,4 @@ pub use recorder::{RecordError, Recorder};
 pub(crate) use refusals::{FLUSH_EVERY, Refusals};
 pub use remote::remote_recorder;
 pub use seal::seal;
+pub(crate) use start::record_start;

@@ -111,6 +111,13 @@ impl Refusals {
         }
     }
 
+    /// How many entries wait, those of counts included.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.lock();
+        let counts = state.slots.values().filter(|slot| slot.counted > 0).count();
+        state.whole.len() + state.waiting.len() + counts
+    }
+
     /// Everything that is due, sealed, oldest first. While too much waits already, counts go on growing where they are.
     fn take(&self, random: &Random) -> VecDeque<Sealed> {
         let now = self.clock.now();

@@ -1,7 +1,8 @@
 //! What the trail says, and that it says so before the answer leaves.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use auth::digest::sha256;
@@ -11,7 +12,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value as Detail};
 use contract::ids::EntryId;
 use http_kit::audit::seal;
+use http_kit::health::Readiness;
 use serde_json::{Value, json};
+use test_kit::waiting::{eventually, wait_for};
 
 use crate::wire::{get, send};
 use crate::world::{SERVICE, World, claims, internal_token, service_bearer, staff_bearer, start_of_time};
@@ -101,6 +104,41 @@ async fn without_a_durable_entry_a_known_caller_gets_503_and_nothing_else() {
         1,
         "it waited: {entries:?}"
     );
+}
+
+/// A start is one entry, as soon as the service is ready for it, however long that takes.
+#[actix_web::test]
+async fn a_start_is_on_the_trail_once() {
+    let world = World::start_with(|kit| kit.readiness = Readiness::new(), |_| {});
+    let starts = eventually(async || world.trail.starts(), |starts| !starts.is_empty()).await;
+    let [start] = starts.as_slice() else { panic!("{starts:?}") };
+    let said =
+        json!([start["service"], start["category"], start["outcome"], start["actor"], start["details"]]);
+    let version = json!({ "version": env!("CARGO_PKG_VERSION") });
+    assert_eq!(said, json!(["test-service", "system", "success", { "kind": "system" }, version]));
+    assert_eq!(start["address"], Value::Null);
+    world.running.stop().await.expect("stopped");
+    assert_eq!(world.trail.starts().len(), 1);
+}
+
+/// While the trail takes nothing, or the service is not ready, it serves all the same, and the entry of its start waits.
+#[actix_web::test]
+async fn a_start_waits_for_the_trail_and_holds_nobody_up() {
+    let broken = Arc::new(AtomicBool::new(true));
+    let watched = Arc::clone(&broken);
+    let readiness = Readiness::new().check("database", move || {
+        let broken = watched.load(Ordering::SeqCst);
+        async move { if broken { Err("away") } else { Ok(()) } }
+    });
+    let world = World::start_with(|kit| kit.readiness = readiness, |_| {});
+    world.trail.fails.store(true, Ordering::SeqCst);
+    assert_eq!(get(world.running.address(), "/open").await.status, 200);
+    broken.store(false, Ordering::SeqCst);
+    wait_for("the service to be ready", async || get(world.running.address(), "/readyz").await.status == 200)
+        .await;
+    assert_eq!(world.trail.starts(), Vec::<Value>::new());
+    world.trail.fails.store(false, Ordering::SeqCst);
+    eventually(async || world.trail.starts(), |starts| starts.len() == 1).await;
 }
 
 #[actix_web::test]

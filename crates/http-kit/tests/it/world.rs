@@ -21,6 +21,7 @@ use http_kit::context::RequestContext;
 use http_kit::headers::HeaderLimits;
 use http_kit::health::Readiness;
 use http_kit::kit::{Credentials, Kit};
+use http_kit::metrics::Metrics;
 use http_kit::problem::Failure;
 use http_kit::routes::{Audit, Route, RouteTable};
 use http_kit::server::Listen;
@@ -71,6 +72,8 @@ pub(crate) struct World {
 #[derive(Clone, Default)]
 pub(crate) struct Trail {
     entries: Arc<Mutex<Vec<Sealed>>>,
+    /// What the service says of its own start, which is no part of what requests leave.
+    starts: Arc<Mutex<Vec<Value>>>,
     pub(crate) fails: Arc<AtomicBool>,
     more: Arc<Notify>,
 }
@@ -84,11 +87,21 @@ impl Trail {
                 if trail.fails.load(Ordering::SeqCst) {
                     return Err(RecordError::new("the disk of Ada Lovelace is full"));
                 }
+                let payload: Value = serde_json::from_str(&sealed.payload).expect("JSON");
+                if payload["action"] == "service.start" {
+                    trail.starts.lock().expect("not poisoned").push(payload);
+                    return Ok(());
+                }
                 trail.entries.lock().expect("not poisoned").push(sealed);
                 trail.more.notify_one();
                 Ok(())
             }
         })
+    }
+
+    /// The entries of starts so far.
+    pub(crate) fn starts(&self) -> Vec<Value> {
+        self.starts.lock().expect("not poisoned").clone()
     }
 
     pub(crate) fn now(&self) -> Vec<Sealed> {
@@ -332,6 +345,7 @@ fn kit(clock: Clock, trail: &Trail, readiness: Readiness) -> Kit {
         },
         recorder: trail.recorder(),
         readiness,
+        metrics: Metrics::new(SERVICE),
         header_limits: HeaderLimits::EDGE,
     }
 }

@@ -49,6 +49,51 @@ async fn an_entry_that_is_there_is_not_there_twice() {
     }
 }
 
+/// Back-pressure: what finds the queue full is refused, which callers hear as 503, and nothing that was taken is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_and_loses_nothing() {
+    for on in both() {
+        let database = with_outbox(&on);
+        let writer = OutboxWriter::start(&database, "audit-writer", &Wake::new()).unwrap();
+        let (free, until) = std::sync::mpsc::channel::<()>();
+        let (tell, blocked) = tokio::sync::oneshot::channel();
+        let (held, mut tell, until) = (database.clone(), Some(tell), std::sync::Mutex::new(until));
+        let holder = tokio::spawn(async move {
+            let holding = held.write(move |conn| {
+                if let db::Conn::Postgres(_) = conn {
+                    conn.execute_batch("lock table outbox in access exclusive mode")?;
+                }
+                if let Some(tell) = tell.take() {
+                    tell.send(()).unwrap();
+                }
+                until.lock().unwrap().recv().unwrap_err();
+                Ok(())
+            });
+            holding.await.unwrap();
+        });
+        blocked.await.unwrap();
+        let mut recording = tokio::task::JoinSet::new();
+        for number in 0..5_000 {
+            let writer = writer.clone();
+            recording.spawn(async move { (number, writer.record(entry(number)).await) });
+        }
+        let (_, refused) = recording.join_next().await.unwrap().unwrap();
+        assert!(matches!(refused, Err(SubmitError::Full)), "{refused:?}");
+        drop(free);
+        holder.await.unwrap();
+        let told = recording.join_all().await;
+        let mut stored: Vec<String> = Vec::new();
+        for (number, told) in told {
+            match told {
+                Ok(()) => stored.push(entry(number).id.to_string()),
+                Err(error) => assert!(matches!(error, SubmitError::Full), "{error}"),
+            }
+        }
+        assert!(stored.len() >= 4_096, "{} were taken", stored.len());
+        assert_eq!(sorted(waiting_ids(&database).await), sorted(stored));
+    }
+}
+
 #[tokio::test]
 async fn the_recorder_makes_entries_durable() {
     for on in both() {

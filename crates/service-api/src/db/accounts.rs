@@ -147,6 +147,26 @@ pub(crate) fn of_client(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Acco
     rows.into_iter().map(Row::into_account).collect()
 }
 
+/// The account with this key, as it stands: to look at, not to change.
+pub(crate) fn find(conn: &mut Conn, key: &AccountKey) -> DbResult<Option<Account>> {
+    let AccountKey { source, server, account_id, nameless_of } = key;
+    let row: Option<Row> = on_backend!(conn, |c| {
+        let query = accounts::table.filter(accounts::server.eq(server)).select(Row::as_select()).into_boxed();
+        // As literals: neither database uses a partial index for a bound value.
+        let query = match nameless_of {
+            Some(client) => {
+                query.filter(accounts::client.eq(client.to_string())).filter(sql::<Bool>("account_id = ''"))
+            }
+            None => query
+                .filter(accounts::source.eq(source))
+                .filter(accounts::account_id.eq(account_id))
+                .filter(sql::<Bool>("account_id <> ''")),
+        };
+        query.first(c).optional()
+    })?;
+    row.map(Row::into_account).transpose()
+}
+
 /// The accounts with these names of one source, their rows ours to the end of the transaction, locked in the order of their ids.
 pub(crate) fn named_locked(conn: &mut Conn, source: &str, keys: &[&AccountKey]) -> DbResult<Vec<Account>> {
     let ids: BTreeSet<&str> = keys.iter().map(|key| key.account_id.as_str()).collect();

@@ -1,15 +1,22 @@
 //! What happened to clients.
 
+use std::time::Duration;
+
 use contract::clock::Timestamp;
-use contract::ids::ClientRef;
+use contract::ids::{ClientRef, EventId};
 use contract::resources::{Activity, ActivityType, Actor, ActorKind};
-use db::types::UtcTime;
-use db::{Conn, DbError, DbResult, on_backend};
+use db::types::{Instant, UtcTime};
+use db::{Conn, DbError, DbResult, on_backend, prepared};
+use diesel::PgConnection;
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Nullable, Text};
 
 use super::schema::activities;
-use super::{CHUNK, stored, word};
+use super::{stored, word};
 use crate::domain::place::Place;
+
+/// Within this time of its commit's own the activities of an event are told: a microsecond apart, and never this many.
+const OF_ONE_COMMIT: Duration = Duration::from_millis(10);
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = activities, treat_none_as_default_value = false)]
@@ -27,14 +34,35 @@ struct Row {
 /// Adds activities of clients; those that are there already stay as they are. Says how many were new.
 pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbResult<usize> {
     let rows = activities.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
-    let mut added = 0;
-    for rows in rows.chunks(CHUNK) {
-        added += on_backend!(conn, |c| diesel::insert_into(activities::table)
-            .values(rows)
-            .on_conflict(activities::id)
-            .do_nothing()
-            .execute(c))?;
+    match conn {
+        Conn::Postgres(_) if rows.is_empty() => Ok(0),
+        Conn::Postgres(conn) => add_postgres(conn, &rows),
+        Conn::Sqlite(conn) => {
+            let mut added = 0;
+            for row in &rows {
+                let insert = diesel::insert_into(activities::table).values(row);
+                added += insert.on_conflict(activities::id).do_nothing().execute(conn)?;
+            }
+            Ok(added)
+        }
     }
+}
+
+fn add_postgres(conn: &mut PgConnection, rows: &[Row]) -> DbResult<usize> {
+    let text = |column: fn(&Row) -> &str| rows.iter().map(column).collect::<Vec<_>>();
+    let added = prepared(
+        "insert into activities (id, client, type, description, actor_type, actor_id, metadata, created_at) \
+         select * from unnest(?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing",
+    )
+    .bind::<Array<Text>, _>(text(|row| &row.id))
+    .bind::<Array<Text>, _>(text(|row| &row.client))
+    .bind::<Array<Text>, _>(text(|row| &row.activity_type))
+    .bind::<Array<Text>, _>(text(|row| &row.description))
+    .bind::<Array<Text>, _>(text(|row| &row.actor_type))
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.actor_id.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(text(|row| &row.metadata))
+    .bind::<Array<Instant>, _>(rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
+    .execute(conn)?;
     Ok(added)
 }
 
@@ -63,6 +91,25 @@ pub(crate) fn newest(
         query.load(c)
     })?;
     rows.into_iter().map(Row::into_activity).collect()
+}
+
+/// What happened to a client by an event that was applied at `applied_at`, in order.
+pub(crate) fn by_event(
+    conn: &mut Conn,
+    client: ClientRef,
+    event: EventId,
+    applied_at: Timestamp,
+) -> DbResult<Vec<Activity>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| activities::table
+        .filter(activities::client.eq(client.to_string()))
+        .filter(activities::created_at.ge(UtcTime::of(applied_at)))
+        .filter(activities::created_at.lt(UtcTime::of(applied_at.plus(OF_ONE_COMMIT))))
+        .order((activities::created_at, activities::id))
+        .load(c))?;
+    let event = event.to_string();
+    let all = rows.into_iter().map(Row::into_activity).collect::<DbResult<Vec<_>>>()?;
+    let of_event = |one: &Activity| one.metadata.get("eventId").and_then(|id| id.as_str()) == Some(&event);
+    Ok(all.into_iter().filter(of_event).collect())
 }
 
 /// Where an activity stands in its list.

@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 
+use contract::clock::Timestamp;
 use contract::ids::{ClientRef, EventId};
-use db::types::UtcTime;
-use db::{Conn, DbResult, on_backend};
+use db::types::{Instant, UtcTime};
+use db::{Conn, DbResult, on_backend, prepared};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Nullable, Text};
 
 use super::schema::applied_events;
 use super::{CHUNK, stored, word};
@@ -57,13 +59,40 @@ pub(crate) fn among(
     Ok(found)
 }
 
+/// What this event did, and when.
+pub(crate) fn find(conn: &mut Conn, event: EventId) -> DbResult<Option<(Effect, Timestamp)>> {
+    let Some(effect) = among(conn, std::iter::once(event))?.remove(&event) else { return Ok(None) };
+    let at: UtcTime = on_backend!(conn, |c| applied_events::table
+        .find(event.to_string())
+        .select(applied_events::applied_at)
+        .first(c))?;
+    Ok(Some((effect, at.0.into())))
+}
+
 /// Notes what events did. One that is noted already is a [`db::DbError::Conflict`]: another replica was faster, and the whole
 /// transaction with its effect must not count.
 pub(crate) fn add(conn: &mut Conn, mut effects: Vec<(EventId, Effect)>, now: UtcTime) -> DbResult<()> {
     effects.sort_unstable_by_key(|(event_id, _)| *event_id);
     let rows: Vec<Row> = effects.into_iter().map(|(event_id, effect)| row(event_id, effect, now)).collect();
-    for rows in rows.chunks(CHUNK) {
-        on_backend!(conn, |c| diesel::insert_into(applied_events::table).values(rows).execute(c))?;
+    match conn {
+        Conn::Postgres(conn) if !rows.is_empty() => {
+            prepared(
+                "insert into applied_events (event_id, client, result, reason, applied_at) \
+                 select new.*, now.at from unnest(?, ?, ?, ?) as new, (select ? as at) as now",
+            )
+            .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
+            .bind::<Array<Text>, _>(rows.iter().map(|row| row.client.as_str()).collect::<Vec<_>>())
+            .bind::<Array<Text>, _>(rows.iter().map(|row| row.result).collect::<Vec<_>>())
+            .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.reason).collect::<Vec<_>>())
+            .bind::<Instant, _>(now)
+            .execute(conn)?;
+        }
+        Conn::Postgres(_) => {}
+        Conn::Sqlite(conn) => {
+            for row in &rows {
+                diesel::insert_into(applied_events::table).values(row).execute(conn)?;
+            }
+        }
     }
     Ok(())
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
-use db::{Conn, DbResult, on_backend};
+use db::{Conn, DbResult, on_backend, prepared};
 use diesel::prelude::*;
+use diesel::sql_types::{Array, Text};
 
 use super::schema::client_emails;
-use super::{CHUNK, stored};
+use super::stored;
 
 #[derive(Insertable)]
 #[diesel(table_name = client_emails, treat_none_as_default_value = false)]
@@ -67,11 +68,22 @@ pub(crate) fn hand_over(conn: &mut Conn, pointers: &BTreeMap<ClientRef, ClientRe
 }
 
 fn insert(conn: &mut Conn, rows: &[Row<'_>]) -> DbResult<()> {
-    for rows in rows.chunks(CHUNK) {
-        on_backend!(conn, |c| diesel::insert_into(client_emails::table)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .execute(c))?;
+    match conn {
+        Conn::Postgres(conn) if !rows.is_empty() => {
+            prepared("insert into client_emails (client, email_key) select * from unnest(?, ?) on conflict do nothing")
+                .bind::<Array<Text>, _>(rows.iter().map(|row| row.client.as_str()).collect::<Vec<_>>())
+                .bind::<Array<Text>, _>(rows.iter().map(|row| row.email_key).collect::<Vec<_>>())
+                .execute(conn)?;
+        }
+        Conn::Postgres(_) => {}
+        Conn::Sqlite(conn) => {
+            for row in rows {
+                diesel::insert_into(client_emails::table)
+                    .values(row)
+                    .on_conflict_do_nothing()
+                    .execute(conn)?;
+            }
+        }
     }
     Ok(())
 }

@@ -7,16 +7,16 @@ use contract::email::EmailKey;
 use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
-use db::types::UtcTime;
-use db::{Conn, DbError, DbResult, on_backend};
+use db::types::{Instant, UtcTime};
+use db::{Conn, DbError, DbResult, on_backend, prepared};
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{Array, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use diesel::upsert::excluded;
+use diesel::{PgConnection, SqliteConnection, sql_query};
 use serde::{Deserialize, Serialize};
 
 use super::schema::{client_emails, clients};
-use super::{CHUNK, stored, word};
+use super::{stored, word};
 use crate::domain::client::{Client, Field, Kyc};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
@@ -143,11 +143,23 @@ fn timestamp(time: UtcTime) -> Timestamp {
 
 /// The ids of a source's clients with these clientIds.
 pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
-    Ok(on_backend!(conn, |c| clients::table
-        .filter(clients::source.eq(source))
-        .filter(clients::client_id.eq_any(client_ids))
-        .select(clients::id)
-        .load(c))?)
+    match conn {
+        Conn::Postgres(conn) => {
+            // One probe of the key for each: in any other form a plan may walk over all clients of the source.
+            let query = prepared(
+                "select found.id from unnest(?) as asked (client_id) cross join lateral (select id from clients \
+                 where source = ? and client_id = asked.client_id limit 1) as found",
+            );
+            let rows: Vec<Id> =
+                query.bind::<Array<Text>, _>(client_ids).bind::<Text, _>(source).load(conn)?;
+            Ok(rows.into_iter().map(|row| row.id).collect())
+        }
+        Conn::Sqlite(conn) => Ok(clients::table
+            .filter(clients::source.eq(source))
+            .filter(clients::client_id.eq_any(client_ids))
+            .select(clients::id)
+            .load(conn)?),
+    }
 }
 
 /// The ids of those of a source's clients without a clientId that have or had one of these addresses, each with its address.
@@ -307,9 +319,61 @@ pub(crate) fn of_client_id(conn: &mut Conn, client_id: &str) -> DbResult<Vec<Cli
 pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
     let (merged, live): (Vec<&Client>, _) = changed.iter().partition(|client| client.merged_into.is_some());
     let rows = merged.into_iter().chain(live).map(Written::of).collect::<DbResult<Vec<_>>>()?;
-    for rows in rows.chunks(CHUNK) {
-        on_backend!(conn, |c| diesel::insert_into(clients::table)
-            .values(rows)
+    match conn {
+        Conn::Postgres(_) if rows.is_empty() => Ok(()),
+        Conn::Postgres(conn) => save_postgres(conn, &rows),
+        Conn::Sqlite(conn) => save_sqlite(conn, &rows),
+    }
+}
+
+/// All in one statement, in the order given.
+fn save_postgres(conn: &mut PgConnection, rows: &[Written]) -> DbResult<()> {
+    let text = |column: fn(&Row) -> &str| rows.iter().map(|one| column(&one.row)).collect::<Vec<_>>();
+    let maybe =
+        |column: fn(&Row) -> Option<&str>| rows.iter().map(|one| column(&one.row)).collect::<Vec<_>>();
+    let time = |column: fn(&Row) -> UtcTime| rows.iter().map(|one| column(&one.row)).collect::<Vec<_>>();
+    let sometime =
+        |column: fn(&Row) -> Option<UtcTime>| rows.iter().map(|one| column(&one.row)).collect::<Vec<_>>();
+    prepared(
+        "insert into clients (id, source, client_id, email, email_key, first_name, last_name, phone, country, language, status, \
+         kyc_status, kyc_notes, kyc_updated_at, registered_at, field_orders, merged_into, created_at, updated_at, version, search) \
+         select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         on conflict (id) do update set client_id = excluded.client_id, email = excluded.email, email_key = excluded.email_key, \
+         first_name = excluded.first_name, last_name = excluded.last_name, phone = excluded.phone, country = excluded.country, \
+         language = excluded.language, status = excluded.status, kyc_status = excluded.kyc_status, kyc_notes = excluded.kyc_notes, \
+         kyc_updated_at = excluded.kyc_updated_at, registered_at = excluded.registered_at, field_orders = excluded.field_orders, \
+         merged_into = excluded.merged_into, created_at = excluded.created_at, updated_at = excluded.updated_at, \
+         version = excluded.version, search = excluded.search",
+    )
+    .bind::<Array<Text>, _>(text(|row| &row.id))
+    .bind::<Array<Text>, _>(text(|row| &row.source))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.client_id.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.email.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.email_key.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.first_name.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.last_name.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.phone.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.country.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.language.as_deref()))
+    .bind::<Array<Text>, _>(text(|row| &row.status))
+    .bind::<Array<Text>, _>(text(|row| &row.kyc_status))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.kyc_notes.as_deref()))
+    .bind::<Array<Nullable<Instant>>, _>(sometime(|row| row.kyc_updated_at))
+    .bind::<Array<Nullable<Instant>>, _>(sometime(|row| row.registered_at))
+    .bind::<Array<Text>, _>(text(|row| &row.field_orders))
+    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.merged_into.as_deref()))
+    .bind::<Array<Instant>, _>(time(|row| row.created_at))
+    .bind::<Array<Instant>, _>(time(|row| row.updated_at))
+    .bind::<Array<BigInt>, _>(rows.iter().map(|one| one.row.version).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|one| one.search.as_str()).collect::<Vec<_>>())
+    .execute(conn)?;
+    Ok(())
+}
+
+fn save_sqlite(conn: &mut SqliteConnection, rows: &[Written]) -> DbResult<()> {
+    for row in rows {
+        diesel::insert_into(clients::table)
+            .values(row)
             .on_conflict(clients::id)
             .do_update()
             .set((
@@ -333,7 +397,7 @@ pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
                 clients::version.eq(excluded(clients::version)),
                 clients::search.eq(excluded(clients::search)),
             ))
-            .execute(c))?;
+            .execute(conn)?;
     }
     Ok(())
 }

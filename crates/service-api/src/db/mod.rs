@@ -1,5 +1,5 @@
 //! Rows and queries of service-api, a file per table, and the pieces of work made of them: `apply` (on `records` and `merging`),
-//! `changes`, `find` and `search`.
+//! `changes`, `find`, `search` and `trace`.
 
 pub(crate) mod accounts;
 pub(crate) mod activities;
@@ -16,6 +16,7 @@ pub(crate) mod notes;
 mod records;
 mod schema;
 pub(crate) mod search;
+pub(crate) mod trace;
 pub(crate) mod transactions;
 
 use db::{DbError, DbResult};

@@ -189,6 +189,19 @@ pub(crate) fn parts(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Part>> {
     sums.into_iter().map(part).collect()
 }
 
+/// The first so many variants under a key, as they stand: to look at, not to change.
+pub(crate) fn of_key(conn: &mut Conn, key: &TransactionKey, most: i64) -> DbResult<Vec<Transaction>> {
+    let rows: Vec<Row> = on_backend!(conn, |c| transactions::table
+        .filter(transactions::source.eq(&key.source))
+        .filter(transactions::kind.eq(key.kind.as_str()))
+        .filter(transactions::key.eq(&key.key))
+        .order(transactions::variant)
+        .limit(most)
+        .select(Row::as_select())
+        .load(c))?;
+    rows.into_iter().map(Row::into_transaction).collect()
+}
+
 /// The transaction with this id, its row and its key ours to the end of the transaction.
 pub(crate) fn locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Option<Transaction>> {
     let this = || transactions::table.find(id.to_string());

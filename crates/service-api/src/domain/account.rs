@@ -35,7 +35,7 @@ pub(crate) enum AccountField {
 
 impl AccountField {
     /// The name on the wire.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::ParentAccountId => "parentAccountId",
             Self::Login => "login",

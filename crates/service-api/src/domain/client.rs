@@ -39,7 +39,7 @@ pub(crate) enum Field {
 
 impl Field {
     /// The name on the wire.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Email | Self::NamedEmail => "email",
             Self::FirstName => "firstName",

@@ -22,6 +22,7 @@ pub(crate) mod precondition;
 pub(crate) mod search;
 pub(crate) mod standing;
 pub(crate) mod statement;
+pub(crate) mod traces;
 pub(crate) mod trail;
 pub(crate) mod transaction;
 

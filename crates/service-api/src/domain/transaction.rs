@@ -32,7 +32,7 @@ pub(crate) enum TransactionField {
 
 impl TransactionField {
     /// The name on the wire.
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Currency => "currency",
             Self::AccountId => "accountId",
@@ -145,7 +145,8 @@ pub(crate) fn tell(
 }
 
 impl Transaction {
-    fn new(key: &TransactionKey, variant: i32, telling: Telling<'_>) -> Self {
+    /// A transaction of which nothing is known yet but its key and its amount.
+    pub(crate) fn new(key: &TransactionKey, variant: i32, telling: Telling<'_>) -> Self {
         let Telling { said, client, event_id, order, now, new_id } = telling;
         Self {
             id: new_id,
@@ -184,7 +185,7 @@ impl Transaction {
     }
 
     /// The same amount in the same currency, as far as both are said.
-    fn agrees_with(&self, said: &Said) -> bool {
+    pub(crate) fn agrees_with(&self, said: &Said) -> bool {
         let other = match (self.value(TransactionField::Currency), &said.currency) {
             (Some(known), Some(said)) => known != said.as_str(),
             _ => false,
@@ -192,7 +193,8 @@ impl Transaction {
         self.amount == said.amount && !other
     }
 
-    fn hear(&mut self, said: &Said, order: OrderKey, now: Timestamp) -> Heard {
+    /// Takes a statement to heart. What it does not say stays.
+    pub(crate) fn hear(&mut self, said: &Said, order: OrderKey, now: Timestamp) -> Heard {
         let mut heard = Heard::default();
         for (field, value) in statements(said) {
             heard.note(field.name(), state(&mut self.facts, field, &value, order));

@@ -6,6 +6,7 @@ use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse};
 use contract::audit::Text;
 use contract::ids::EventId;
+use contract::internal::trace::{TraceEvent, TracedEvent};
 use contract::internal::{ApplyBatch, ApplyVerdicts, READ_EVENT, ReadEvent, WEBHOOK_INGEST};
 use contract::problems::Code;
 use contract::resources::EventStatus;
@@ -16,6 +17,7 @@ use http_kit::problem::Failure;
 
 use super::{internal, whom};
 use crate::db::apply::apply;
+use crate::db::trace::trace;
 use crate::error::Error;
 use crate::state::State;
 
@@ -58,4 +60,15 @@ pub(crate) async fn apply_events(
     fail_points::pass(Step::ApplyAfterCommit);
     state.wake.wake();
     Ok(Json(ApplyVerdicts { verdicts }))
+}
+
+/// `POST /internal/events/trace`: what an event did, and what of it still stands. Names of fields only, never what they hold.
+pub(crate) async fn trace_event(
+    caller: Caller<Internal>,
+    state: Data<State>,
+    asked: Json<TraceEvent>,
+) -> Result<Json<TracedEvent>, Failure> {
+    internal::only(&caller, WEBHOOK_INGEST)?;
+    let traced = state.database.read(move |conn| trace(conn, &asked)).await;
+    Ok(Json(traced.map_err(Error::Database)?))
 }

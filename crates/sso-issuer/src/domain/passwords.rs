@@ -189,9 +189,10 @@ impl Leave {
     }
 }
 
-/// Is this long enough for a password, and not too long?
+/// Is this long enough for a password, and not too long? Spaces belong to a password, but those at its ends don't make it longer.
 pub(crate) fn fits(password: &Secret) -> bool {
-    LENGTHS.contains(&password.expose().chars().count())
+    let (whole, trimmed) = (password.expose(), password.expose().trim());
+    LENGTHS.contains(&trimmed.chars().count()) && LENGTHS.contains(&whole.chars().count())
 }
 
 /// A password that is shown once, to whoever made it, and is good for one log-in.

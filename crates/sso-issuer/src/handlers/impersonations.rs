@@ -20,7 +20,7 @@ use http_kit::problem::Failure;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
-use super::private;
+use super::{Parameters, known, private};
 use crate::db::impersonations;
 use crate::domain::impersonation::{self, Impersonation, LIFE, LONGEST_REASON, Unfit};
 use crate::domain::staff::address;
@@ -162,8 +162,10 @@ pub(crate) struct Page {
 pub(crate) async fn list_impersonations(
     _: Caller<Staff<AdminOnly>>,
     state: Data<Arc<State>>,
+    parameters: Parameters,
     page: Query<Page>,
 ) -> Result<HttpResponse, Failure> {
+    known(&parameters, &["limit", "cursor"])?;
     let Page { limit, cursor } = page.into_inner();
     let limit = limit.unwrap_or(LIMITS.0);
     if !(1..=LIMITS.1).contains(&limit) {

@@ -86,7 +86,10 @@ pub(crate) async fn create_session(
 /// Is this a password that may take the other's place?
 pub(super) fn acceptable(old: &Secret, new: &Secret) -> Result<(), Error> {
     if !fits(new) {
-        return Err(Error::Field("/newPassword", "it must have 12 to 256 characters"));
+        return Err(Error::Field(
+            "/newPassword",
+            "it must have 12 to 256 characters, not counting spaces at its ends",
+        ));
     }
     if new == old {
         return Err(Error::Field("/newPassword", "it must be another than the one before"));

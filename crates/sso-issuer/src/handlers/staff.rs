@@ -1,5 +1,6 @@
 //! The staff table, for admins; and what other services ask about whoever shows them a staff JWT.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
@@ -8,13 +9,14 @@ use auth::staff::Role;
 use contract::audit::Text;
 use contract::ids::StaffId;
 use contract::internal::{AUDIT_LOG, CheckStaff, SERVICE_API, StaffVerdict, WEBHOOK_INGEST};
-use contract::resources::{StaffList, StaffMember, StaffStatus};
+use contract::resources::{ChangedStaff, StaffList, StaffMember, StaffStatus};
 use db::DbResult;
 use http_kit::caller::{AdminOnly, Caller, Identity, Internal, Staff};
 use http_kit::problem::Failure;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use super::{TARGET, private, typed};
+use super::{Parameters, TARGET, known, private, typed};
 use crate::db::logins;
 use crate::db::register::{self, Change, NewMember, OneTimePassword, Refusal};
 use crate::domain::staff::name;
@@ -42,7 +44,9 @@ pub(crate) async fn check_staff(
 pub(crate) async fn list_staff(
     _: Caller<Staff<AdminOnly>>,
     state: Data<Arc<State>>,
+    parameters: Parameters,
 ) -> Result<HttpResponse, Failure> {
+    known(&parameters, &[])?;
     let staff = register::list(&state.database).await.map_err(Error::from)?;
     Ok(private(HttpResponse::Ok(), StaffList { staff }))
 }
@@ -95,6 +99,9 @@ pub(crate) struct ChangeStaff {
     role: Option<Role>,
     status: Option<StaffStatus>,
     name: Option<String>,
+    /// What else the body says is nothing to us, and its sender is told so.
+    #[serde(flatten)]
+    ignored: BTreeMap<String, IgnoredAny>,
 }
 
 /// `PATCH /api/staff/{id}`
@@ -105,7 +112,7 @@ pub(crate) async fn change_staff(
     asked: Json<ChangeStaff>,
 ) -> Result<HttpResponse, Failure> {
     let id = member_id(&caller, &id)?;
-    let ChangeStaff { role, status, name: called } = asked.into_inner();
+    let ChangeStaff { role, status, name: called, ignored } = asked.into_inner();
     let called = match called {
         Some(text) => Some(name(&text).ok_or(Error::Field(
             "/name",
@@ -115,7 +122,9 @@ pub(crate) async fn change_staff(
     };
     let (change, entry) = (Change { role, status, name: called }, caller.audit().take_entry());
     let changed = register::change(&state.database, &state.seams, id, change, entry).await;
-    Ok(private(HttpResponse::Ok(), settled(&caller, &state, changed)?))
+    let member = settled(&caller, &state, changed)?;
+    let ignored_fields = ignored.into_keys().collect();
+    Ok(private(HttpResponse::Ok(), ChangedStaff { member, ignored_fields }))
 }
 
 /// `POST /api/staff/{id}/reset-password`: a one-time password in place of the member's.

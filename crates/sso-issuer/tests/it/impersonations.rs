@@ -269,6 +269,10 @@ async fn staff_see_what_was_made_page_by_page() {
             )
             .await;
         }
+        let unknown = world.get("/api/impersonations?limit=2&staf=ann", &admin).await;
+        let unknown = problem(unknown, 422, "invalid_parameter").await;
+        assert_eq!(unknown["errors"][0]["pointer"], "/staf");
+        assert_eq!(unknown["errors"][0]["code"], "unknown_parameter");
         problem(world.get("/api/impersonations?cursor=AAAA", &admin).await, 400, "invalid_cursor").await;
     }
 }

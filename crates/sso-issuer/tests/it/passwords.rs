@@ -38,8 +38,14 @@ async fn a_token_is_no_way_to_guess_a_password() {
         }
         problem(world.post("/api/auth/password", &token, &said).await, 429, "login_locked").await;
         problem(world.log_in(ANN, &password_of(ANN)).await, 429, "login_locked").await;
-        let short = json!({ "password": password_of(ANN), "newPassword": "short" });
-        problem(world.post("/api/auth/password", &token, &short).await, 422, "invalid_body").await;
+        for short in
+            ["short", "            ", "   nearly long  ", "\u{2003}\u{2003}\u{2003}\u{2003}too short"]
+        {
+            let said = json!({ "password": password_of(ANN), "newPassword": short });
+            let refused = world.post("/api/auth/password", &token, &said).await;
+            let refused = problem(refused, 422, "invalid_body").await;
+            assert_eq!(refused["errors"][0]["pointer"], "/newPassword", "{short:?}");
+        }
         let foreign = world.foreign_admin();
         problem(world.post("/api/auth/password", &foreign, &said).await, 409, "no_session").await;
     }

@@ -34,27 +34,25 @@ async fn an_admin_adds_lists_changes_and_resets() {
         );
         let first = added["oneTimePassword"].as_str().expect("a password").to_owned();
         assert_ne!(first, "mine");
-        problem(
-            world
-                .post(
-                    "/api/staff",
-                    &admin,
-                    &json!({ "email": "BOB@broker.example", "name": "B", "role": "support" }),
-                )
-                .await,
-            409,
-            "staff_exists",
-        )
-        .await;
+        let same = json!({ "email": "BOB@broker.example", "name": "B", "role": "support" });
+        problem(world.post("/api/staff", &admin, &same).await, 409, "staff_exists").await;
         let id = bob["id"].as_str().expect("an id");
         let changed =
             body(patch(&world, id, &json!({ "role": "support", "name": "Bobby" })).await, 200).await;
         assert_eq!((&changed["role"], &changed["name"]), (&json!("support"), &json!("Bobby")));
+        assert!(changed.get("ignoredFields").is_none(), "{changed}");
+        let more = json!({ "name": "Bobby", "email": "other@broker.example", "admin": true });
+        let ignoring = body(patch(&world, id, &more).await, 200).await;
+        assert_eq!(ignoring["ignoredFields"], json!(["admin", "email"]));
+        assert_eq!(ignoring["email"], "Bob@Broker.example");
         let reset = world.post(&format!("/api/staff/{id}/reset-password"), &admin, &json!({})).await;
         let second = body(reset, 200).await["oneTimePassword"].as_str().expect("a password").to_owned();
         problem(world.log_in("bob@broker.example", &first).await, 401, "login_failed").await;
         problem(world.log_in("bob@broker.example", &second).await, 403, "password_change_required").await;
 
+        let unknown =
+            problem(world.get("/api/staff?role=admin", &admin).await, 422, "invalid_parameter").await;
+        assert_eq!(unknown["errors"][0]["code"], "unknown_parameter");
         let listed = body(world.get("/api/staff", &admin).await, 200).await;
         let emails: Vec<_> =
             listed["staff"].as_array().expect("staff").iter().map(|one| &one["email"]).collect();

@@ -45,6 +45,14 @@ async fn the_first_start_makes_secrets_and_the_next_keeps_them() {
     let (mut process, gateway, _) = start_bare(&data);
     wait_until_ready(&gateway).await;
     assert_eq!(fs::read_to_string(&secrets).expect("there"), first, "never made anew");
+    assert!(!process.log().contains("chmod"), "{}", process.log());
+    assert_eq!(process.stop(), Some(0));
+
+    // A copy that somebody made, say.
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o644)).expect("set");
+    let (mut process, gateway, _) = start_bare(&data);
+    wait_until_ready(&gateway).await;
+    assert!(process.log().contains("secrets.env; chmod 600 it"), "{}", process.log());
     assert_eq!(process.stop(), Some(0));
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use test_kit::database::{Backend, TestDatabase};
-use test_kit::ports::free_port;
+use test_kit::ports::{free_address, free_port};
 use test_kit::waiting::PATIENCE;
 
-use crate::harness::{Running, SECRETS, command, is_ready, run};
+use crate::harness::{Running, SECRETS, command, is_ready, run, wait_until_ready};
 
 /// The programs, in the order in which they start here.
 pub(crate) const SERVICES: [&str; 6] =
@@ -21,6 +21,8 @@ pub(crate) struct Cluster {
     data: TempDir,
     ports: BTreeMap<&'static str, u16>,
     running: BTreeMap<&'static str, Running>,
+    /// Further replicas of services.
+    others: Vec<Running>,
     settings: Vec<(&'static str, String)>,
     /// Does each program come to PostgreSQL in its own role, those of `deploy/postgres`?
     in_roles: bool,
@@ -49,7 +51,8 @@ impl Cluster {
     ) -> Self {
         let ports = SERVICES.into_iter().map(|service| (service, free_port())).collect();
         let data = tempfile::tempdir().expect("a folder");
-        let mut cluster = Self { database, data, ports, running: BTreeMap::new(), settings, in_roles };
+        let mut cluster =
+            Self { database, data, ports, running: BTreeMap::new(), others: Vec::new(), settings, in_roles };
         let mut migrate = command("crm-bridge");
         migrate.arg("--data-dir").arg(cluster.data.path()).arg("migrate");
         if cluster.database.backend() == Backend::Postgres {
@@ -75,6 +78,17 @@ impl Cluster {
     pub(crate) fn launch(&mut self, service: &'static str) {
         let (process, _lines) = Running::start(&mut self.command(service));
         self.running.insert(service, process);
+    }
+
+    /// Starts another replica of a service, with these settings besides, and waits until it is ready; its address.
+    pub(crate) async fn another(&mut self, service: &'static str, settings: &[(&str, &str)]) -> String {
+        let address = free_address();
+        let mut command = self.command(service);
+        command.env("LISTEN_ADDRESS", address.to_string()).envs(settings.iter().copied());
+        self.others.push(Running::start(&mut command).0);
+        let url = format!("http://{address}");
+        wait_until_ready(&url).await;
+        url
     }
 
     /// Waits until a launched service is ready; fails with its log when it is not, and at once when it has ended.

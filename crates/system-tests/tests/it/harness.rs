@@ -96,6 +96,15 @@ impl Running {
         fs::read_to_string(&self.log).expect("a readable log")
     }
 
+    /// How much memory it has in use, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a living process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kilobytes * 1024
+    }
+
     /// Has it ended by itself?
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child of ours").is_some()

@@ -1,5 +1,5 @@
-//! I18: whatever the system writes is searched for what must not be in it. Secrets and tokens are nowhere: not in logs, not on the
-//! trail, not in a database. What is a person's is in no log.
+//! I18: whatever the system writes is searched for what must not be in it. Secrets and tokens are nowhere: not in logs, not in metrics,
+//! not on the trail, not in a database. What is a person's is in no log and no metric.
 
 use std::fs;
 
@@ -87,7 +87,8 @@ async fn nothing_written_holds_a_secret_and_no_log_a_person() {
     for database in [sqlite(), postgres()] {
         let backend = database.backend();
         let data = tempfile::tempdir().expect("a temporary folder");
-        let wordy = [("LOG_LEVEL", "debug"), ("LOG_FORMAT", "json")];
+        let metrics_at = test_kit::ports::free_address().to_string();
+        let wordy = [("LOG_LEVEL", "debug"), ("LOG_FORMAT", "json"), ("METRICS_ADDRESS", &*metrics_at)];
         let mut system = AllInOne::start_with(database, data, &wordy).await;
         let caller = system.caller();
         live_through(&caller).await;
@@ -95,11 +96,13 @@ async fn nothing_written_holds_a_secret_and_no_log_a_person() {
         private.extend(SECRETS.map(|(name, secret)| (name, secret.to_owned())));
         let trail = Value::from(caller.whole_trail("").await).to_string();
         assert!(trail.contains("client.impersonate"), "the trail was read");
+        let metrics = crate::metrics::read(&format!("http://{metrics_at}")).await;
         assert_eq!(system.process.stop(), Some(0));
         let log = system.process.log();
         assert!(log.lines().count() > 10, "there is a log: {log}");
 
         let mut written = vec![("the log", log.clone().into_bytes()), ("the trail", trail.into_bytes())];
+        written.push(("the metrics", metrics.clone().into_bytes()));
         if backend == Backend::Sqlite {
             for file in fs::read_dir(system.data.path()).expect("the data folder") {
                 let path = file.expect("an entry").path();
@@ -121,8 +124,9 @@ async fn nothing_written_holds_a_secret_and_no_log_a_person() {
             }
             assert!(!holds_token(bytes), "{what} holds a token");
         }
-        let log = log.to_lowercase();
+        let (log, metrics) = (log.to_lowercase(), metrics.to_lowercase());
         for mark in MARKS {
+            assert!(!metrics.contains(mark), "the metrics tell of a person");
             assert!(
                 personal(7).iter().any(|value| value.to_lowercase().contains(mark)),
                 "{mark} marks something"

@@ -23,7 +23,11 @@ mod demo;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod fail_points;
+#[cfg(test)]
+mod floods;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
@@ -32,6 +36,8 @@ mod jsonwebtoken;
 mod leaks;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
@@ -48,6 +54,8 @@ mod sim;
 mod simulator;
 #[cfg(test)]
 mod sources;
+#[cfg(test)]
+mod spool;
 #[cfg(test)]
 mod surface;
 #[cfg(test)]

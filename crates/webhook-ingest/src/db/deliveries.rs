@@ -2,10 +2,12 @@
 //! deliveries that waited together. Whatever happens before the commit ends leaves nothing behind; whatever happens after it, a
 //! retry meets the keys.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use auth::random::Random;
 use contract::audit::{Entry, Sealed};
+use contract::clock::Timestamp;
 use contract::ids::EventId;
 use contract::inbox::HeldBecause;
 use contract::problems::Code;
@@ -18,7 +20,7 @@ use http_kit::audit::seal;
 use super::inbox::{self, NewRow};
 use super::seen::{self, Seen};
 use crate::domain::delivery::{Delivery, Settled, Verdict};
-use crate::domain::reading::Standing;
+use crate::domain::reading::{Said, Standing};
 use crate::domain::trail;
 
 /// A delivery, and the entry of the request that brought it, to be completed by what is decided.
@@ -26,41 +28,116 @@ use crate::domain::trail;
 pub(crate) struct Submission {
     pub(crate) delivery: Delivery,
     pub(crate) entry: Entry,
+    /// What will be decided if the delivery is new, and the entry that says so: sealed by whoever submits, since the writer has no time.
+    likely: (Settled, Sealed),
+}
+
+impl Submission {
+    pub(crate) fn new(delivery: Delivery, entry: Entry, random: &Random) -> Self {
+        let settled = Decided { reuse: false, holder: None }.settled(Kept::of(&delivery));
+        let sealed = seal(&trail::received(entry.clone(), &delivery, &settled), random);
+        Self { delivery, entry, likely: (settled, sealed) }
+    }
+}
+
+/// What there is to keep of a delivery, wherever it comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    pub(crate) event_id: EventId,
+    pub(crate) source: &'a str,
+    pub(crate) message_id: Option<&'a str>,
+    pub(crate) body: &'a [u8],
+    pub(crate) received_at: Timestamp,
+    pub(crate) said: &'a Said,
+    /// It was answered as the reuse of an id before it came here, and must not become anything else.
+    pub(crate) is_reuse: bool,
+}
+
+impl<'a> Kept<'a> {
+    pub(crate) fn of(delivery: &'a Delivery) -> Self {
+        Self {
+            event_id: delivery.event_id,
+            source: &delivery.source,
+            message_id: delivery.message_id.as_deref(),
+            body: delivery.body.bytes(),
+            received_at: delivery.received_at,
+            said: &delivery.said,
+            is_reuse: false,
+        }
+    }
+}
+
+/// What was decided about a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decided {
+    /// Its id was first used for another event.
+    pub(crate) reuse: bool,
+    /// Who has its key. `None`: it was free, and is this delivery's now.
+    pub(crate) holder: Option<EventId>,
+}
+
+impl Decided {
+    /// What it is answered.
+    pub(crate) fn settled(self, delivery: Kept<'_>) -> Settled {
+        let verdict = match (&delivery.said.standing, self.holder) {
+            _ if self.reuse => Verdict::Reused,
+            (Standing::Held(refusal), _) => Verdict::Held(refusal.clone()),
+            (_, Some(_)) => Verdict::Duplicate,
+            (Standing::Unrecognized, None) => Verdict::Unrecognized,
+            (Standing::Pending, None) => Verdict::Accepted,
+        };
+        Settled { verdict, event_id: self.holder.unwrap_or(delivery.event_id) }
+    }
 }
 
 /// Stores deliveries, in the order given, and says of each what was decided. To be run in a transaction of its own.
+pub(crate) fn store<S: Borrow<Submission>>(
+    conn: &mut Conn,
+    submissions: &[S],
+    random: &Random,
+) -> DbResult<Vec<Settled>> {
+    let deliveries: Vec<Kept<'_>> =
+        submissions.iter().map(|submission| Kept::of(&submission.borrow().delivery)).collect();
+    let decided = decide(conn, &deliveries)?;
+    let both = || deliveries.iter().zip(&decided);
+    let rows = both()
+        .filter(|(_, decided)| decided.holder.is_none())
+        .map(|(delivery, decided)| row(*delivery, decided.reuse))
+        .collect::<DbResult<Vec<_>>>()?;
+    inbox::add(conn, &rows)?;
+    let settled: Vec<Settled> = both().map(|(delivery, decided)| decided.settled(*delivery)).collect();
+    outbox::insert_many(conn, &entries(submissions, &settled, random))?;
+    fail_points::pass(Step::IngestBeforeCommit);
+    Ok(settled)
+}
+
+/// Takes the keys of deliveries, in the order given, and says of each who has its key.
 ///
 /// A key that is there with other facts is looked at once more under the key for reuses, so that the repeat of a reuse gets the
 /// first one's answer. The two rounds can't deadlock with another replica's: each takes its keys sorted, and the kinds of keys in
 /// the second round are in no first round.
-pub(crate) fn store(conn: &mut Conn, submissions: &[Submission], random: &Random) -> DbResult<Vec<Settled>> {
-    let deliveries: Vec<&Delivery> = submissions.iter().map(|submission| &submission.delivery).collect();
-    let first_round = claim(conn, deliveries.iter().map(|delivery| (delivery.said.key.as_str(), *delivery)))?;
+pub(crate) fn decide(conn: &mut Conn, deliveries: &[Kept<'_>]) -> DbResult<Vec<Decided>> {
+    let fresh = deliveries.iter().filter(|delivery| !delivery.is_reuse);
+    let first_round = claim(conn, fresh.map(|delivery| (delivery.said.key.as_str(), delivery)))?;
+    let mut claimed = first_round.into_iter();
+    let known = |delivery: &Kept<'_>| if delivery.is_reuse { None } else { claimed.next() };
+    let first_round: Vec<Claim> =
+        deliveries.iter().map(known).map(|claim| claim.unwrap_or(Claim::Other)).collect();
     let reused = deliveries.iter().zip(&first_round).filter(|(_, claim)| matches!(claim, Claim::Other));
-    let second_round =
-        claim(conn, reused.map(|(delivery, _)| (delivery.said.reuse_key.as_str(), *delivery)))?;
+    let second_round = claim(conn, reused.map(|(delivery, _)| (delivery.said.reuse_key.as_str(), delivery)))?;
     let mut second_round = second_round.into_iter();
-
-    let (mut settled, mut rows) = (Vec::with_capacity(deliveries.len()), Vec::new());
-    for (delivery, claim) in deliveries.iter().zip(first_round) {
-        let reuse = matches!(claim, Claim::Other);
-        let claim = if reuse { second_round.next().unwrap_or(Claim::Other) } else { claim };
-        let event_id = match claim {
-            Claim::New => {
-                rows.push(row(delivery, reuse)?);
-                delivery.event_id
+    first_round
+        .into_iter()
+        .map(|claim| {
+            let reuse = matches!(claim, Claim::Other);
+            let claim = if reuse { second_round.next().unwrap_or(Claim::Other) } else { claim };
+            match claim {
+                Claim::New => Ok(Decided { reuse, holder: None }),
+                Claim::Same(first) => Ok(Decided { reuse, holder: Some(first) }),
+                Claim::Other => Err(DbError::broken("two deliveries share a digest of their key and facts")),
             }
-            Claim::Same(first) => first,
-            Claim::Other => {
-                return Err(DbError::broken("two deliveries share a digest of their key and facts"));
-            }
-        };
-        settled.push(Settled { verdict: verdict(delivery, reuse, claim), event_id });
-    }
-    inbox::add(conn, &rows)?;
-    outbox::insert_many(conn, &entries(submissions, &settled, random))?;
-    fail_points::pass(Step::IngestBeforeCommit);
-    Ok(settled)
+        })
+        .collect()
 }
 
 /// What a delivery found under its key.
@@ -78,10 +155,10 @@ enum Claim {
 /// the same list too.
 fn claim<'a>(
     conn: &mut Conn,
-    deliveries: impl Iterator<Item = (&'a str, &'a Delivery)>,
+    deliveries: impl Iterator<Item = (&'a str, &'a Kept<'a>)>,
 ) -> DbResult<Vec<Claim>> {
     let deliveries: Vec<_> = deliveries.collect();
-    let mut firsts: BTreeMap<&str, &Delivery> = BTreeMap::new();
+    let mut firsts: BTreeMap<&str, &Kept<'_>> = BTreeMap::new();
     for (key, delivery) in &deliveries {
         firsts.entry(key).or_insert(delivery);
     }
@@ -110,17 +187,8 @@ fn claim<'a>(
         .collect()
 }
 
-fn verdict(delivery: &Delivery, reuse: bool, claim: Claim) -> Verdict {
-    match (&delivery.said.standing, claim) {
-        _ if reuse => Verdict::Reused,
-        (Standing::Held(refusal), _) => Verdict::Held(refusal.clone()),
-        (_, Claim::Same(_)) => Verdict::Duplicate,
-        (Standing::Unrecognized, _) => Verdict::Unrecognized,
-        (Standing::Pending, _) => Verdict::Accepted,
-    }
-}
-
-fn row(delivery: &Delivery, reuse: bool) -> DbResult<NewRow<'_>> {
+/// The row of a delivery that has its key.
+pub(crate) fn row(delivery: Kept<'_>, reuse: bool) -> DbResult<NewRow<'_>> {
     let reused = HeldBecause { code: Code::EventIdReused, errors: Vec::new() };
     let (state, refusal) = match &delivery.said.standing {
         _ if reuse => (EventState::Held, Some(&reused)),
@@ -131,10 +199,10 @@ fn row(delivery: &Delivery, reuse: bool) -> DbResult<NewRow<'_>> {
     let json = |error: serde_json::Error| DbError::Broken(error.into());
     Ok(NewRow {
         event_id: delivery.event_id.to_string(),
-        source: &delivery.source,
+        source: delivery.source,
         event_type: delivery.said.event_type.as_deref(),
         state: state.as_str(),
-        body: delivery.body.bytes(),
+        body: delivery.body,
         received_at: UtcTime::of(delivery.received_at),
         effective_at: UtcTime::of(delivery.said.effective_at),
         sequence: delivery.said.sequence,
@@ -142,26 +210,29 @@ fn row(delivery: &Delivery, reuse: bool) -> DbResult<NewRow<'_>> {
         email_key: delivery.said.email_key.as_deref(),
         other_email_key: delivery.said.other_email_key.as_deref(),
         client_id: delivery.said.client_id.as_deref(),
-        message_id: delivery.message_id.as_deref(),
+        message_id: delivery.message_id,
         warnings: serde_json::to_string(&delivery.said.warnings).map_err(json)?,
         problem: refusal.map(serde_json::to_string).transpose().map_err(json)?,
     })
 }
 
-fn entries(submissions: &[Submission], settled: &[Settled], random: &Random) -> Vec<Sealed> {
-    let completed = submissions.iter().zip(settled).map(|(submission, settled)| {
-        trail::received(submission.entry.clone(), &submission.delivery, settled)
+fn entries<S: Borrow<Submission>>(submissions: &[S], settled: &[Settled], random: &Random) -> Vec<Sealed> {
+    let sealed = submissions.iter().zip(settled).map(|(submission, settled)| {
+        let Submission { delivery, entry, likely: (likely, sealed) } = submission.borrow();
+        match likely == settled {
+            true => sealed.clone(),
+            false => seal(&trail::received(entry.clone(), delivery, settled), random),
+        }
     });
-    completed.map(|entry| seal(&entry, random)).collect()
+    sealed.collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use auth::keyring::KeyRing;
     use auth::secret::Secret;
     use auth::webhook;
     use contract::audit::{Actor, Category, Outcome};
-    use contract::clock::Timestamp;
     use contract::ids::EntryId;
     use contract::kyc::KycWords;
     use proptest::prelude::*;
@@ -172,9 +243,10 @@ mod tests {
     use crate::domain::delivery::Receipt;
     use crate::domain::signature::Signed;
 
-    const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+    pub(in crate::db) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
 
-    fn submission(body: &str, random: &Random) -> Submission {
+    /// A delivery of this body, with the entry of its request.
+    pub(in crate::db) fn submission(body: &str, random: &Random) -> Submission {
         let secret = Secret::new("for tests only");
         let signature = webhook::sign(&secret, body.as_bytes());
         let ring = KeyRing::new(secret, Vec::new());
@@ -201,13 +273,13 @@ mod tests {
             count: 1,
             details: BTreeMap::new(),
         };
-        Submission { delivery: Delivery::read(receipt, &KycWords::built_in(), random), entry }
+        Submission::new(Delivery::read(receipt, &KycWords::built_in(), random), entry, random)
     }
 
     /// What a delivery says: its id, whether it can be read, and which of several facts.
-    type Said = (u8, bool, u8);
+    pub(in crate::db) type Told = (u8, bool, u8);
 
-    fn body(run: usize, (id, readable, facts): Said) -> String {
+    pub(in crate::db) fn body(run: usize, (id, readable, facts): Told) -> String {
         let email = if readable { format!("c{facts}@example.com") } else { String::new() };
         format!(
             r#"{{"id":"{run}-{id}","event":"client.registered","data":{{"email":"{email}","facts":{facts}}}}}"#
@@ -215,9 +287,9 @@ mod tests {
     }
 
     /// What must be decided, and which delivery the answer must name, looking at one delivery after the other.
-    fn expected(all: &[Said]) -> Vec<(&'static str, usize)> {
+    fn expected(all: &[Told]) -> Vec<(&'static str, usize)> {
         let (mut holders, mut kept) = (BTreeMap::new(), BTreeMap::new());
-        let decide = |(place, said): (usize, &Said)| {
+        let decide = |(place, said): (usize, &Told)| {
             let (id, readable, facts) = *said;
             if !readable {
                 return ("held", *kept.entry((*said, false)).or_insert(place));
@@ -269,7 +341,7 @@ mod tests {
                     let settled = database.write(move |conn| store(conn, &submissions, &random));
                     decided.extend(runtime.block_on(settled).expect("the batch is stored"));
                 }
-                let all: Vec<Said> = batches.concat();
+                let all: Vec<Told> = batches.concat();
                 let expected = expected(&all);
                 for (settled, (verdict, named)) in decided.iter().zip(&expected) {
                     prop_assert_eq!(

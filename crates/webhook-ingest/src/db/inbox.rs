@@ -1,10 +1,10 @@
 //! The inbox: every delivery that was acknowledged, or refused with `kept: true`, and what became of it. A row is written once by
 //! the accepting commit; after that only its state and its attempts move, and only away from `pending`; a replay ([`super::replays`]) is the one way back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use db::types::{Instant, UtcTime};
-use db::{Conn, DbResult, on_backend};
+use db::{Conn, DbResult, on_backend, prepared};
 use diesel::dsl::{exists, select, sql};
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
@@ -52,13 +52,36 @@ pub(crate) fn add(conn: &mut Conn, rows: &[NewRow<'_>]) -> DbResult<()> {
     }
 }
 
+/// Adds rows that are done with, for this reason.
+pub(crate) fn add_resolved(
+    conn: &mut Conn,
+    rows: &[NewRow<'_>],
+    reason: &str,
+    resolved_at: UtcTime,
+) -> DbResult<()> {
+    for row in rows {
+        let outcome = (inbox::reason.eq(reason), inbox::resolved_at.eq(resolved_at));
+        on_backend!(&mut *conn, |c| diesel::insert_into(inbox::table)
+            .values((row.clone(), outcome))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// Those of these events that are there.
+pub(crate) fn there(conn: &mut Conn, event_ids: &[String]) -> DbResult<HashSet<String>> {
+    let known = inbox::table.filter(inbox::event_id.eq_any(event_ids)).select(inbox::event_id);
+    let known: Vec<String> = on_backend!(conn, |c| known.load(c))?;
+    Ok(known.into_iter().collect())
+}
+
 fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
-    sql_query(
+    prepared(
         "insert into inbox (event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, \
          other_email_key, client_id, message_id, warnings, problem) \
          select event_id, source, event_type, state, body, received_at, effective_at, sequence, lane, email_key, other_email_key, \
          client_id, message_id, warnings, problem \
-         from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) with ordinality as t(event_id, source, \
+         from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) with ordinality as t(event_id, source, \
          event_type, state, body, received_at, effective_at, sequence, lane, email_key, other_email_key, client_id, message_id, \
          warnings, problem, n) order by n",
     )
@@ -82,10 +105,11 @@ fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
 }
 
 /// A row whose effect is due.
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = inbox)]
 pub(crate) struct Due {
     pub(crate) intake: i64,
+    pub(crate) lane: i32,
     pub(crate) event_id: String,
     pub(crate) source: String,
     pub(crate) body: Vec<u8>,
@@ -95,24 +119,48 @@ pub(crate) struct Due {
     pub(crate) attempts: i32,
 }
 
-/// The oldest rows of a lane that were never tried in vain.
-pub(crate) fn fresh(conn: &mut Conn, lane: i32, limit: usize) -> DbResult<Vec<Due>> {
-    Ok(on_backend!(conn, |c| inbox::table
-        .filter(pending())
-        .filter(sql::<Bool>("attempts = 0"))
-        .filter(inbox::lane.eq(lane))
-        .order(inbox::intake)
-        .limit(most(limit))
-        .select(Due::as_select())
-        .load(c))?)
+/// The oldest rows of these lanes that were never tried in vain: of each lane its share of `limit`, so that no lane's backlog is
+/// walked over for another's sake.
+pub(crate) fn fresh(conn: &mut Conn, lanes: &[i32], limit: usize) -> DbResult<Vec<Due>> {
+    let share = most(limit.div_ceil(lanes.len().max(1)));
+    let mut rows = match conn {
+        Conn::Postgres(conn) => fresh_postgres(conn, lanes, share)?,
+        Conn::Sqlite(conn) => {
+            let mut rows = Vec::new();
+            for lane in lanes {
+                let of_lane = inbox::table
+                    .filter(pending())
+                    .filter(sql::<Bool>("attempts = 0"))
+                    .filter(inbox::lane.eq(lane))
+                    .order(inbox::intake)
+                    .limit(share)
+                    .select(Due::as_select());
+                rows.extend(of_lane.load(conn)?);
+            }
+            rows
+        }
+    };
+    rows.sort_unstable_by_key(|row| row.intake);
+    rows.truncate(limit);
+    Ok(rows)
 }
 
-/// The rows of a lane that failed by themselves and are due again, whoever waits longest first.
-pub(crate) fn failing(conn: &mut Conn, lane: i32, now: UtcTime, limit: usize) -> DbResult<Vec<Due>> {
+/// One probe of the index for each lane, in one statement.
+fn fresh_postgres(conn: &mut PgConnection, lanes: &[i32], share: i64) -> DbResult<Vec<Due>> {
+    let query = prepared(
+        "select due.* from unnest(?) as lanes (number) cross join lateral (select intake, lane, event_id, source, body, \
+         received_at, effective_at, sequence, attempts from inbox where state = 'pending' and attempts = 0 \
+         and lane = lanes.number order by intake limit ?) as due",
+    );
+    Ok(query.bind::<Array<Integer>, _>(lanes).bind::<BigInt, _>(share).load(conn)?)
+}
+
+/// The rows of these lanes that failed by themselves and are due again, whoever waits longest first.
+pub(crate) fn failing(conn: &mut Conn, lanes: &[i32], now: UtcTime, limit: usize) -> DbResult<Vec<Due>> {
     Ok(on_backend!(conn, |c| inbox::table
         .filter(pending())
         .filter(sql::<Bool>("attempts > 0"))
-        .filter(inbox::lane.eq(lane))
+        .filter(inbox::lane.eq_any(lanes))
         .filter(inbox::next_attempt_at.le(now))
         .order(inbox::next_attempt_at)
         .limit(most(limit))
@@ -145,12 +193,12 @@ pub(crate) fn lanes_with_failing(conn: &mut Conn, now: UtcTime) -> DbResult<Vec<
     Ok(found.into_iter().map(|row| row.lane).collect())
 }
 
+/// A form that leaves no other plan than the probes: as `exists` it may become a walk over all that is pending.
 fn lanes_with(rows: &str) -> String {
-    let lanes = (0..LANES).map(|lane| format!("({lane})")).collect::<Vec<_>>().join(", ");
-    format!(
-        "select lanes.column1 as lane from (values {lanes}) as lanes where exists (select 1 from inbox \
-         where state = 'pending' and inbox.lane = lanes.column1 and {rows})"
-    )
+    let probes = (0..LANES).map(|lane| {
+        format!("select lane from (select lane from inbox where state = 'pending' and lane = {lane} and {rows} limit 1) as found")
+    });
+    probes.collect::<Vec<_>>().join(" union all ")
 }
 
 /// Whether an acknowledged event that names this e-mail, as either of the two it may name, still has its effect before it.
@@ -192,7 +240,8 @@ pub(crate) fn mark(conn: &mut Conn, fates: &[(i64, Fate)], now: UtcTime) -> DbRe
     for ((state, reason), intakes) in resolved {
         on_backend!(conn, |c| diesel::update(inbox::table)
             .filter(inbox::intake.eq_any(&intakes))
-            .filter(pending())
+            // In words that no partial index answers to: the rows are to be found by their numbers, not among all that is pending.
+            .filter(sql::<Bool>("coalesce(state, '') = 'pending'"))
             .set((
                 inbox::state.eq(state),
                 inbox::reason.eq(reason),

@@ -21,7 +21,7 @@ use crate::domain::search::Filter;
 /// A row, as a list shows it.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = inbox)]
-struct Row {
+pub(super) struct Row {
     event_id: String,
     source: String,
     event_type: Option<String>,
@@ -40,7 +40,7 @@ struct Row {
 /// A row with all that staff may see.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = inbox)]
-struct Whole {
+pub(super) struct Whole {
     #[diesel(embed)]
     row: Row,
     intake: i64,
@@ -157,7 +157,8 @@ fn summary(row: Row) -> DbResult<EventSummary> {
     })
 }
 
-fn details(whole: Whole) -> DbResult<EventDetails> {
+/// All about an event.
+pub(super) fn details(whole: Whole) -> DbResult<EventDetails> {
     let Whole { row, intake, sequence, warnings, next_attempt_at, body } = whole;
     let problem = held_because(&row);
     let warnings = stored(&row.event_id, &warnings).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The tables of webhook-ingest as diesel sees them, one declaration for both databases. The DDL is in `migrations/webhook-ingest`;
-//! `outbox` and `leases` belong to the crates `outbox` and `db`.
+//! `outbox` and `leases` belong to the crates `outbox` and `db`. `spooled` is in the spool's file alone, whose DDL is in
+//! `migrations/webhook-ingest-spool`, and `seen` in both places.
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
@@ -38,5 +39,27 @@ diesel::table! {
         key -> Text,
         event_id -> Text,
         facts -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use db::types::Instant;
+
+    spooled (intake) {
+        intake -> BigInt,
+        entry_id -> Text,
+        payload -> Text,
+        disclosures -> Text,
+        event_id -> Nullable<Text>,
+        seen_key -> Nullable<Text>,
+        answered -> Nullable<Text>,
+        source -> Nullable<Text>,
+        message_id -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        received_at -> Nullable<Instant>,
+        email_key -> Nullable<Text>,
+        other_email_key -> Nullable<Text>,
+        client_id -> Nullable<Text>,
     }
 }

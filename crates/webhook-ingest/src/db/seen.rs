@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use db::{Conn, DbResult, on_backend};
+use db::{Conn, DbResult, on_backend, prepared};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Text};
-use diesel::{PgConnection, SqliteConnection, sql_query};
+use diesel::{PgConnection, SqliteConnection};
 
 use super::schema::seen;
 
@@ -41,8 +41,8 @@ struct Key {
 }
 
 fn add_new_postgres(conn: &mut PgConnection, rows: &[Seen]) -> DbResult<HashSet<String>> {
-    let added = sql_query(
-        "insert into seen (key, event_id, facts) select * from unnest($1, $2, $3) \
+    let added = prepared(
+        "insert into seen (key, event_id, facts) select * from unnest(?, ?, ?) \
          on conflict (key) do nothing returning key",
     )
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())

@@ -8,7 +8,7 @@ use contract::ids::EventId;
 use contract::inbox::HeldBecause;
 use contract::kyc::KycWords;
 
-use super::reading::{self, Said};
+use super::reading::{self, Said, Standing};
 use super::signature::Signed;
 
 /// A delivery whose signature held, as its type shows.
@@ -68,6 +68,19 @@ pub enum Verdict {
     Reused,
 }
 
+impl Verdict {
+    /// The word for it, on the trail and in the metrics.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Unrecognized => "unrecognized",
+            Self::Duplicate => "duplicate",
+            Self::Held(_) | Self::Reused => "held",
+        }
+    }
+}
+
 /// A verdict, and our id of the delivery that the answer names: for a repeat the first one's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
@@ -75,4 +88,49 @@ pub struct Settled {
     pub verdict: Verdict,
     /// Which delivery.
     pub event_id: EventId,
+}
+
+/// What the first delivery of a key was answered while our own tables were out of reach, as it is stored with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// Its effect is to come.
+    Accepted,
+    /// Kept, but no type we know.
+    Unrecognized,
+    /// Kept, but refused.
+    Held,
+    /// Kept, but refused: its id was first used for something else.
+    Reused,
+}
+
+impl Answered {
+    const ALL: [Self; 4] = [Self::Accepted, Self::Unrecognized, Self::Held, Self::Reused];
+
+    /// What a delivery that is no duplicate is answered.
+    #[must_use]
+    pub const fn of(standing: &Standing, reuse: bool) -> Self {
+        match standing {
+            _ if reuse => Self::Reused,
+            Standing::Pending => Self::Accepted,
+            Standing::Unrecognized => Self::Unrecognized,
+            Standing::Held(_) => Self::Held,
+        }
+    }
+
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Unrecognized => "unrecognized",
+            Self::Held => "held",
+            Self::Reused => "reused",
+        }
+    }
+
+    /// The one with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == word)
+    }
 }

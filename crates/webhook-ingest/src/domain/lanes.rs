@@ -7,6 +7,16 @@ use contract::email::EmailKey;
 /// How many lanes there are. A stored lane number means this count, so changing it needs a migration.
 pub const LANES: i32 = 16;
 
+/// How many workers of one replica divide its lanes among them. Few: what several lanes have due goes into one call and one commit, and
+/// that is what makes applying cheap. Two: while one waits for an answer, the other claims or commits.
+pub const WORKERS: i32 = 2;
+
+/// Which of the workers has a lane.
+#[must_use]
+pub fn worker_of(lane: i32) -> i32 {
+    lane.rem_euclid(WORKERS)
+}
+
 /// A lane's two queues, worked on side by side, so that what fails by itself delays nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queue {

@@ -2,6 +2,7 @@
 
 pub mod delivery;
 pub mod fate;
+pub mod history;
 pub mod lanes;
 pub mod looks;
 pub mod reading;

@@ -3,11 +3,11 @@
 
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Target, Text, Value};
 use contract::clock::Timestamp;
-use contract::ids::EntryId;
+use contract::ids::{EntryId, EventId};
 use contract::problems::Code;
 use contract::resources::EventState;
 
-use super::delivery::{Delivery, Settled, Verdict};
+use super::delivery::{Answered, Delivery, Settled, Verdict};
 use super::fate::Fate;
 
 /// The longest foreign word that gets into an entry, in characters.
@@ -25,18 +25,16 @@ pub fn platform(source: &str) -> Actor {
 /// Completes the entry of the request that brought a delivery by what was decided about it.
 #[must_use]
 pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Entry {
-    let (outcome, status, code) = match &settled.verdict {
-        Verdict::Accepted => (Outcome::Success, "accepted", None),
-        Verdict::Unrecognized => (Outcome::Success, "unrecognized", None),
-        Verdict::Duplicate => (Outcome::Success, "duplicate", None),
-        Verdict::Held(because) => (Outcome::Refused, "held", Some(because.code)),
-        Verdict::Reused => (Outcome::Refused, "held", Some(Code::EventIdReused)),
+    let (outcome, code) = match &settled.verdict {
+        Verdict::Accepted | Verdict::Unrecognized | Verdict::Duplicate => (Outcome::Success, None),
+        Verdict::Held(because) => (Outcome::Refused, Some(because.code)),
+        Verdict::Reused => (Outcome::Refused, Some(Code::EventIdReused)),
     };
     entry.outcome = outcome;
     entry.reason = code.map(|code| code.as_str().to_owned());
     entry.actor = platform(&delivery.source);
     entry.target = Some(event(&settled.event_id.to_string()));
-    entry.details.insert("status".to_owned(), open(status));
+    entry.details.insert("status".to_owned(), open(settled.verdict.word()));
     if let Some(event_type) = &delivery.said.event_type {
         entry.details.insert("eventType".to_owned(), foreign(event_type));
     }
@@ -71,14 +69,60 @@ pub fn without_effect(
         Fate::Resolved { state: EventState::Conflict, reason } => ("webhook.conflict", reason),
         _ => return None,
     };
-    Some(Entry {
+    let entry = later(id, action, event_id, source, now);
+    Some(Entry { outcome: Outcome::Refused, reason: reason.clone(), ..entry })
+}
+
+/// Marks the entry of an attempt that was answered while our own tables were out of reach.
+#[must_use]
+pub fn spooled(mut entry: Entry) -> Entry {
+    entry.details.insert("spooled".to_owned(), true.into());
+    entry
+}
+
+/// What became of a spooled delivery that is not what its sender was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// The same event was there already, under this id, and that one takes effect.
+    Duplicate(EventId),
+    /// It stands as one that would have been answered this.
+    As(Answered),
+}
+
+/// The entry of a spooled delivery whose sender was told something else, because what was there before could not be seen then.
+#[must_use]
+pub fn drained(id: EntryId, event_id: EventId, source: &str, drained: Drained, now: Timestamp) -> Entry {
+    let mut entry = later(id, "webhook.drain", &event_id.to_string(), source, now);
+    let status = match drained {
+        Drained::Duplicate(first) => {
+            entry.details.insert("duplicateOf".to_owned(), open(&first.to_string()));
+            "duplicate"
+        }
+        Drained::As(Answered::Reused) => {
+            entry.outcome = Outcome::Refused;
+            entry.reason = Some(Code::EventIdReused.as_str().to_owned());
+            "held"
+        }
+        Drained::As(Answered::Held) => {
+            entry.outcome = Outcome::Refused;
+            "held"
+        }
+        Drained::As(answered) => answered.as_str(),
+    };
+    entry.details.insert("status".to_owned(), open(status));
+    entry
+}
+
+/// An entry about a delivery that no request makes.
+fn later(id: EntryId, action: &str, event_id: &str, source: &str, now: Timestamp) -> Entry {
+    Entry {
         id,
         time: now,
         service: crate::NAME,
         category: Category::Webhook,
         action: action.to_owned(),
-        outcome: Outcome::Refused,
-        reason: reason.clone(),
+        outcome: Outcome::Success,
+        reason: None,
         actor: platform(source),
         target: Some(event(event_id)),
         address: None,
@@ -87,7 +131,7 @@ pub fn without_effect(
         route: None,
         count: 1,
         details: std::collections::BTreeMap::new(),
-    })
+    }
 }
 
 /// What staff asked for, by parameter. A client's id is a person's; words of ours and times are not.

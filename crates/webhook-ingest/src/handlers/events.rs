@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Json};
+use contract::ids::EventId;
 use contract::inbox::EventDetails;
 use contract::internal::{AwaitClient, AwaitedClient, ClientName, ReadEvent};
 use contract::resources::EventStatus;
+use db::DbResult;
 use http_kit::caller::{Caller, Internal};
 use http_kit::problem::Failure;
 use tokio::time::{Instant, sleep_until};
@@ -33,13 +35,7 @@ pub(crate) async fn await_client(
     loop {
         // Listening starts before looking, so that nothing is missed between the two.
         let resolved = state.signals.resolved();
-        let name = name.clone();
-        let looked = state.database.read(move |conn| match &name {
-            ClientName::EmailKey(key) => inbox::email_is_pending(conn, &email_column(key)),
-            ClientName::ClientId(id) => inbox::client_is_pending(conn, id),
-        });
-        let looked = looked.await;
-        let pending = looked.map_err(Error::Database)?;
+        let pending = is_pending(&state, &name).await.map_err(Error::Database)?;
         if !pending || Instant::now() >= deadline {
             return Ok(Json(AwaitedClient { pending }));
         }
@@ -50,15 +46,29 @@ pub(crate) async fn await_client(
     }
 }
 
+/// Whether an acknowledged event that names the client still has its effect before it. The spool is asked first: what leaves it
+/// meanwhile is found in the inbox.
+async fn is_pending(state: &State, name: &ClientName) -> DbResult<bool> {
+    if let Some(spool) = state.intake.spool()
+        && spool.names_client(name.clone()).await?
+    {
+        return Ok(true);
+    }
+    let name = name.clone();
+    let looked = state.database.read(move |conn| match &name {
+        ClientName::EmailKey(key) => inbox::email_is_pending(conn, &email_column(key)),
+        ClientName::ClientId(id) => inbox::client_is_pending(conn, id),
+    });
+    looked.await
+}
+
 /// `POST /internal/events/read`: what became of an event, as its sender may know it.
 pub(crate) async fn read_event_status(
     _: Caller<Internal>,
     state: Data<Arc<State>>,
     asked: Json<ReadEvent>,
 ) -> Result<Json<EventStatus>, Failure> {
-    let id = asked.event_id;
-    let found = state.database.read(move |conn| listing::find(conn, id)).await.map_err(Error::Database)?;
-    let EventDetails { summary, warnings, .. } = found.ok_or(Error::NoEvent)?;
+    let EventDetails { summary, warnings, .. } = find(&state, asked.event_id).await?;
     Ok(Json(EventStatus {
         event_id: summary.event_id,
         source: summary.source,
@@ -70,4 +80,14 @@ pub(crate) async fn read_event_status(
         resolved_at: summary.resolved_at,
         attempts: summary.attempts,
     }))
+}
+
+/// All about one event. One that waits in the spool is not denied; the spool is asked first, as what leaves it is then in the inbox.
+pub(super) async fn find(state: &State, id: EventId) -> Result<EventDetails, Error> {
+    let spooled = match state.intake.spool() {
+        Some(spool) => spool.has_event(id).await.map_err(Error::Database)?,
+        None => false,
+    };
+    let found = state.database.read(move |conn| listing::find(conn, id)).await.map_err(Error::Database)?;
+    found.ok_or(if spooled { Error::Spooled } else { Error::NoEvent })
 }

@@ -15,6 +15,7 @@ use crate::db::listing;
 use crate::domain::search::{Filter, Search};
 use crate::domain::trail;
 use crate::error::Error;
+use crate::handlers::events::find;
 use crate::state::State;
 
 /// `GET /api/webhooks/events`: the newest events that the filters let through.
@@ -66,7 +67,6 @@ pub(crate) async fn read_event(
 ) -> Result<HttpResponse, Failure> {
     let id: EventId = id.parse().map_err(|_| Error::NoEvent)?;
     caller.audit().set_target("event", Text::open(id.to_string()));
-    let found = state.database.read(move |conn| listing::find(conn, id)).await.map_err(Error::Database)?;
-    let event = found.ok_or(Error::NoEvent)?;
+    let event = find(&state, id).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(event))
 }

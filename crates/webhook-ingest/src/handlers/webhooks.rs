@@ -26,7 +26,7 @@ use crate::domain::looks::Kind;
 use crate::domain::signature::{Fault, Shown};
 use crate::domain::trail;
 use crate::error::Error;
-use crate::state::State;
+use crate::state::{Answers, State};
 use contract::problems::Code;
 
 /// The path's source, known to us, while there is room for a delivery: both are asked before the body is read.
@@ -41,7 +41,10 @@ impl FromRequest for Source {
         let source = request.match_info().get("source").unwrap_or_default();
         ready(match state {
             Some(state) if !state.secrets.knows(source) => Err(Error::UnknownSource.into()),
-            Some(state) if state.writer.is_full() => Err(Error::Full.into()),
+            Some(state) if state.intake.is_full() => {
+                state.answers.count(Answers::NOT_STORED);
+                Err(Error::Full.into())
+            }
             Some(_) => Ok(Self(source.to_owned())),
             None => Err(Failure::new(Code::InternalError).caused_by("a handler without its state")),
         })
@@ -59,26 +62,34 @@ pub(crate) async fn receive_delivery(
     let received_at = state.clock.now();
     let shown = shown(request.headers());
     let signed = shown.verify(&state.secrets, &source, body.clone(), received_at).map_err(|fault| {
+        state.answers.count(Answers::FORGED);
         explain(&caller, &state, &source, &shown, &body, fault);
-        Error::Signature(fault.into())
+        match fault {
+            Fault::Standard(StandardError::Stale) => Error::Stale,
+            fault => Error::Signature(fault.into()),
+        }
     })?;
     caller.audit().identify(trail::platform(&source));
 
     let delivery = Delivery::read(Receipt { source, signed, received_at }, &state.kyc_words, &state.random);
     let lane = delivery.said.lane;
+    let submission = Submission::new(delivery, caller.audit().take_entry(), &state.random);
     fail_points::pass(Step::IngestVerified);
-    let submission = Submission { delivery, entry: caller.audit().take_entry() };
     // A task of its own: a sender that goes away before its answer takes nothing of what is to follow the commit along. One that
     // breaks off says as little of the commit as a database that went away in it.
     let settling = spawn(settle(Arc::clone(&state), submission, lane));
-    let settled = settling.await.unwrap_or(Err(SubmitError::Unavailable)).map_err(Error::from)?;
+    let settled = settling.await.unwrap_or(Err(SubmitError::Unavailable)).map_err(|error| {
+        state.answers.count(Answers::NOT_STORED);
+        Error::from(error)
+    })?;
+    state.answers.count(settled.verdict.word());
     caller.audit().recorded();
     Ok(answer(settled)?)
 }
 
 /// Waits for the commit, and wakes those who go on from there.
 async fn settle(state: Arc<State>, submission: Submission, lane: i32) -> Result<Settled, SubmitError> {
-    let settled = state.writer.submit(submission).await?;
+    let settled = state.intake.submit(submission).await?;
     fail_points::pass(Step::IngestAfterCommit);
     state.outbox.wake();
     state.signals.wake(Queue::Fresh, lane);

@@ -1,15 +1,18 @@
-//! One lane: takes its oldest due rows, has service-api apply them, and writes down what became of them. Dying anywhere in here
-//! loses nothing: a row stays pending until its fate is committed, and service-api applies each event at most once, so the same
-//! rows are simply sent again. Writing a fate is fenced: a replica whose lease was taken over meanwhile writes nothing.
+//! One worker: takes the oldest due rows of its lanes, has service-api apply them, and writes down what became of them. Dying anywhere
+//! in here loses nothing: a row stays pending until its fate is committed, and service-api applies each event at most once, so the same
+//! rows are simply sent again. Writing a fate is fenced: of lanes whose lease was taken over meanwhile nothing is written.
 //!
-//! One event must not hold up the others, and service-api being away must cost no event an attempt. A batch that fails is taken
-//! apart only where it was to blame: service-api says so, or says nothing again and again although it is ready. What then fails
-//! alone is set aside, and tried again in a queue of its own, beside the rest.
+//! While one batch is under way the next gathers, so that more work makes larger batches, and those cost less for each event. Where
+//! rows pile up because intake takes all there is, intake goes first: see [`db::pace`].
+//!
+//! One event must not hold up the others, and service-api being away must cost no event an attempt. A batch that fails is halved only
+//! where it was to blame: service-api says so, or says nothing again and again although it is ready. What then fails alone is set
+//! aside, and tried again in a queue of its own, beside the rest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::audit::Sealed;
 use contract::clock::Timestamp;
@@ -27,6 +30,7 @@ use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
 use tokio::sync::watch;
 
+use super::lanes::Held;
 use super::pause;
 use crate::db::inbox::{self, Due};
 use crate::domain::fate::Fate;
@@ -38,7 +42,10 @@ use crate::state::State;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many events one call carries at most.
-const BATCH: usize = 100;
+const BATCH: usize = 500;
+
+/// Between the starts of two batches, unless the first was full: so long a little work gathers, lest it makes a commit for each event.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// How many bytes of raw bodies one call carries at most, unless a single event has more: what service-api reads in one request
 /// is limited too.
@@ -50,13 +57,13 @@ const AWAY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_se
 /// How long service-api may take to say that it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// One queue of a lane at work.
-struct Lane {
+/// A worker: some lanes' rows of one queue.
+struct Worker {
     state: Arc<State>,
-    number: i32,
     queue: Queue,
-    /// How many events are still to be sent one by one, because one among them made a batch fail.
-    alone: usize,
+    lanes: Vec<i32>,
+    /// How many events the next call carries at most: fewer where one among them made a call fail.
+    most: usize,
     /// How often in a row service-api or our database were away.
     failures: u32,
     /// How many events in a row were set aside.
@@ -65,16 +72,23 @@ struct Lane {
 
 /// What a step came to.
 enum Step {
-    /// Rows moved on; there may be more.
-    Moved,
+    /// Rows moved on, the oldest of which was so old; where the batch was full, there are more.
+    Moved { full: bool, age: Duration },
     /// Nothing is due.
     Idle,
-    /// Another replica has the lane.
+    /// Another replica has one of the lanes, and this one has not heard of it yet.
     Lost,
-    /// service-api choked on what this call carried; the next ones carry one event each.
+    /// service-api choked on what this call carried; the next one carries half of it.
     Choked,
     /// An event failed alone, and was set aside.
     SetAside,
+}
+
+/// What is to be written of one lane.
+#[derive(Default)]
+struct Fates {
+    marks: Vec<(i64, Fate)>,
+    entries: Vec<Sealed>,
 }
 
 /// Whose fault it is that a call failed.
@@ -96,38 +110,44 @@ enum Trouble {
     ServiceApi(#[from] CallError),
 }
 
-/// Works on a lane while its lease is here, until told to stop.
+/// Works on those of the lanes whose leases are here, until told to stop.
 pub(super) async fn run(
     state: Arc<State>,
-    number: i32,
-    lease: watch::Receiver<Option<Lease>>,
+    queue: Queue,
+    lanes: Vec<i32>,
+    held: watch::Receiver<Held>,
     shutdown: Shutdown,
 ) {
-    let work = |queue| {
-        let lane = Lane { state: Arc::clone(&state), number, queue, alone: 0, failures: 0, set_aside: 0 };
-        lane.work(lease.clone(), shutdown.clone())
-    };
-    tokio::join!(work(Queue::Fresh), work(Queue::Failing));
+    let worker = Worker { state, queue, lanes, most: BATCH, failures: 0, set_aside: 0 };
+    worker.work(held, shutdown).await;
 }
 
-impl Lane {
-    async fn work(mut self, mut lease: watch::Receiver<Option<Lease>>, shutdown: Shutdown) {
+impl Worker {
+    async fn work(mut self, mut held: watch::Receiver<Held>, shutdown: Shutdown) {
         while !shutdown.is_requested() {
-            let held = lease.borrow_and_update().clone();
-            let Some(held) = held else {
+            let ours = self.ours(&held.borrow_and_update());
+            if ours.is_empty() {
                 tokio::select! {
-                    Ok(()) = lease.changed() => continue,
+                    Ok(()) = held.changed() => continue,
                     () = shutdown.requested() => return,
                     else => return,
                 }
-            };
+            }
+            let start = Instant::now();
             let ended = tokio::select! {
-                ended = self.step(&held) => ended,
+                ended = self.step(&ours) => ended,
                 // What failed before may hang now; nothing is lost by not waiting for it.
                 () = shutdown.requested(), if self.queue == Queue::Failing => return,
             };
             match ended {
-                Ok(Step::Moved | Step::Choked) => {}
+                Ok(Step::Moved { full, age }) => {
+                    let rest = self.state.pace.rest(start.elapsed(), age);
+                    let gather = if full { Duration::ZERO } else { GATHER.saturating_sub(start.elapsed()) };
+                    if self.queue == Queue::Fresh && !rest.max(gather).is_zero() {
+                        pause(rest.max(gather), &shutdown).await;
+                    }
+                }
+                Ok(Step::Choked) => {}
                 Ok(Step::SetAside) => {
                     // Where every event fails alone, something else is wrong: no haste then.
                     let wait = AWAY.after(self.set_aside, &self.state.random);
@@ -135,14 +155,14 @@ impl Lane {
                 }
                 Ok(Step::Idle) => {
                     tokio::select! {
-                        () = self.state.signals.due(self.queue, self.number) => {}
-                        _ = lease.changed() => {}
+                        () = self.due() => {}
+                        _ = held.changed() => {}
                         () = shutdown.requested() => {}
                     }
                 }
                 Ok(Step::Lost) => {
                     tokio::select! {
-                        _ = lease.changed() => {}
+                        _ = held.changed() => {}
                         () = shutdown.requested() => {}
                     }
                 }
@@ -155,11 +175,25 @@ impl Lane {
         }
     }
 
+    /// Those of this worker's lanes that are held.
+    fn ours(&self, held: &Held) -> Held {
+        let ours = self.lanes.iter().filter_map(|lane| Some((*lane, held.get(lane)?.clone())));
+        ours.collect()
+    }
+
+    /// Waits until something is due in one of the lanes; they share a signal.
+    async fn due(&self) {
+        match self.lanes.first() {
+            Some(lane) => self.state.signals.due(self.queue, *lane).await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// One batch, from claim to commit.
-    async fn step(&mut self, lease: &Lease) -> Result<Step, Trouble> {
-        let rows = self.due().await?;
+    async fn step(&mut self, ours: &Held) -> Result<Step, Trouble> {
+        let rows = self.claim(ours.keys().copied().collect()).await?;
         if rows.is_empty() {
-            self.alone = 0;
+            self.most = BATCH;
             return Ok(Step::Idle);
         }
         let now = self.state.clock.now();
@@ -173,7 +207,9 @@ impl Lane {
                 None => fates.push((row, again(row, "unreadable"))),
             }
         }
-        let mut done = Step::Moved;
+        let oldest = rows.iter().map(|row| Timestamp::from(row.received_at.0)).min();
+        let age = oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        let mut done = Step::Moved { full: rows.len() >= self.most, age };
         if !events.is_empty() {
             match self.call(&events).await {
                 Ok(verdicts) => fates.extend(events.iter().map(|(event, row)| {
@@ -183,12 +219,12 @@ impl Lane {
                 Err(error) => match self.blame(&error, events.len()).await {
                     Blame::Away => return Err(error.into()),
                     Blame::OneOfThem => {
-                        tracing::warn!(%error, lane = self.number, events = events.len(), "a batch is taken apart");
-                        self.alone = events.len();
+                        tracing::warn!(%error, lanes = ?self.lanes, events = events.len(), "a batch is taken apart");
+                        self.most = events.len().div_ceil(2);
                         return Ok(Step::Choked);
                     }
                     Blame::TheOne => {
-                        tracing::error!(%error, lane = self.number, "an event is set aside, to be tried again");
+                        tracing::error!(%error, lanes = ?self.lanes, "an event is set aside, to be tried again");
                         let reason = if error.may_be_either() { "no_answer" } else { "no_verdict" };
                         fates.extend(events.iter().map(|(_, row)| (*row, again(row, reason))));
                         done = Step::SetAside;
@@ -196,10 +232,10 @@ impl Lane {
                 },
             }
         }
-        if !self.commit(lease, &fates, now).await? {
+        if !self.commit(ours, &fates, now).await? {
             return Ok(Step::Lost);
         }
-        self.alone = self.alone.saturating_sub(rows.len());
+        self.most = BATCH.min(self.most.saturating_mul(2));
         self.failures = 0;
         self.set_aside = if matches!(done, Step::SetAside) { self.set_aside.saturating_add(1) } else { 0 };
         Ok(done)
@@ -208,7 +244,7 @@ impl Lane {
     /// Whose fault a failed call is. Where there was no answer, or one of trouble that passes, the same is tried once more before
     /// service-api is asked whether it is ready: if it is, the fault lies with what was sent.
     async fn blame(&self, error: &CallError, events: usize) -> Blame {
-        let warned = self.failures > 0 || self.alone > 0 || self.queue == Queue::Failing;
+        let warned = self.failures > 0 || self.most < BATCH || self.queue == Queue::Failing;
         let sent = choked(error)
             || (error.may_be_either() && warned && self.state.service_api.is_ready(READY_TIMEOUT).await);
         match (sent, events) {
@@ -218,15 +254,15 @@ impl Lane {
         }
     }
 
-    /// The oldest due rows, as many as one call may carry.
-    async fn due(&self) -> Result<Vec<Due>, DbError> {
-        let (lane, now) = (self.number, UtcTime::of(self.state.clock.now()));
-        let most = if self.alone > 0 { 1 } else { BATCH };
-        let database = &self.state.database;
-        let mut rows = match self.queue {
-            Queue::Fresh => database.read(move |conn| inbox::fresh(conn, lane, most)).await?,
-            Queue::Failing => database.read(move |conn| inbox::failing(conn, lane, now, 1)).await?,
-        };
+    /// The oldest due rows of these lanes, as many as one call may carry.
+    async fn claim(&self, lanes: Vec<i32>) -> Result<Vec<Due>, DbError> {
+        let (most, now) = (self.most, UtcTime::of(self.state.clock.now()));
+        let queue = self.queue;
+        let rows = self.state.database.read(move |conn| match queue {
+            Queue::Fresh => inbox::fresh(conn, &lanes, most),
+            Queue::Failing => inbox::failing(conn, &lanes, now, 1),
+        });
+        let mut rows = rows.await?;
         let mut bytes = 0;
         let fitting = rows.iter().take_while(|row| {
             bytes += row.body.len();
@@ -277,31 +313,37 @@ impl Lane {
         Ok(answer.verdicts.into_iter().map(|verdict| (verdict.event_id, verdict)).collect())
     }
 
-    /// Writes down what became of the rows, and on the trail what took no effect. False, and nothing written, if the lease was taken
-    /// over.
-    async fn commit(&self, lease: &Lease, fates: &[(&Due, Fate)], now: Timestamp) -> Result<bool, DbError> {
-        let marks: Vec<(i64, Fate)> = fates.iter().map(|(row, fate)| (row.intake, fate.clone())).collect();
-        let entries: Vec<Sealed> =
-            fates.iter().filter_map(|(row, fate)| self.entry(row, fate, now)).collect();
-        let on_trail = !entries.is_empty();
-        let lease = lease.clone();
-        let written = self.state.database.write(move |conn| {
-            if !lease::holds(conn, &lease)? {
-                return Ok(false);
+    /// Writes down what became of the rows, and on the trail what took no effect; nothing of lanes whose lease was taken over. False if
+    /// there was one.
+    async fn commit(&self, ours: &Held, fates: &[(&Due, Fate)], now: Timestamp) -> Result<bool, DbError> {
+        let mut of_lanes: BTreeMap<i32, Fates> = BTreeMap::new();
+        for (row, fate) in fates {
+            let of_lane = of_lanes.entry(row.lane).or_default();
+            of_lane.marks.push((row.intake, fate.clone()));
+            of_lane.entries.extend(self.entry(row, fate, now));
+        }
+        let leases: Vec<Lease> = of_lanes.keys().filter_map(|lane| ours.get(lane).cloned()).collect();
+        let on_trail = of_lanes.values().any(|fates| !fates.entries.is_empty());
+        let ours = ours.clone();
+        let complete = self.state.database.write(move |conn| {
+            let held = lease::held_among(conn, &leases)?;
+            let is_held = |lane: &i32| ours.get(lane).is_some_and(|lease| held.contains(&lease.name));
+            let (mut marks, mut entries) = (Vec::new(), Vec::new());
+            for (_, fates) in of_lanes.iter().filter(|(lane, _)| is_held(lane)) {
+                marks.extend(fates.marks.iter().cloned());
+                entries.extend(fates.entries.iter().cloned());
             }
             inbox::mark(conn, &marks, UtcTime::of(now))?;
             outbox::insert_many(conn, &entries)?;
-            Ok(true)
+            Ok(held.len() == of_lanes.len())
         });
-        let written = written.await?;
+        let complete = complete.await?;
         fail_points::pass(FailPoint::LaneAfterCommit);
-        if written {
-            self.state.signals.rows_resolved();
-        }
-        if written && on_trail {
+        self.state.signals.rows_resolved();
+        if on_trail {
             self.state.outbox.wake();
         }
-        Ok(written)
+        Ok(complete)
     }
 
     fn entry(&self, row: &Due, fate: &Fate, now: Timestamp) -> Option<Sealed> {
@@ -314,7 +356,7 @@ impl Lane {
     fn stumble(&mut self, trouble: &Trouble) -> Duration {
         self.failures = self.failures.saturating_add(1);
         if self.failures == 1 {
-            tracing::warn!(error = %trouble, cause = trouble.source().map(ToString::to_string), lane = self.number, "a lane waits");
+            tracing::warn!(error = %trouble, cause = trouble.source().map(ToString::to_string), lanes = ?self.lanes, "lanes wait");
         }
         AWAY.after(self.failures, &self.state.random)
     }

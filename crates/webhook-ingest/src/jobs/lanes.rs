@@ -1,6 +1,8 @@
-//! Keeps the leases of the lanes, and wakes lanes that have something due. A replica takes every lane that is free; a lane's task
-//! works only while its lease is here. That two replicas believe they hold one lane for a moment is harmless: see [`super::apply`].
+//! Keeps the leases of the lanes, and wakes workers whose lanes have something due. Replicas share the lanes evenly: each takes free
+//! ones up to its share, and gives up what it has beyond. A worker works only on lanes whose leases are here. That two replicas believe
+//! they hold one lane for a moment is harmless: see [`super::apply`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::{apply, pause};
 use crate::db::inbox;
-use crate::domain::lanes::{LANES, Queue};
+use crate::domain::lanes::{LANES, Queue, WORKERS, worker_of};
 use crate::state::State;
 
 /// How long a lease holds without being renewed: so long a killed replica's lanes stand still.
@@ -32,17 +34,32 @@ const POLL_SHARED: Duration = Duration::from_millis(100);
 /// How often due rows are looked for on SQLite, where the one process is told of all that it accepts: for second attempts.
 const POLL_ALONE: Duration = Duration::from_secs(1);
 
-type Leases = Vec<watch::Sender<Option<Lease>>>;
+/// What the lease of a lane is called.
+const LANE: &str = "lane-";
 
-/// Runs until told to stop; then the lanes finish what they have in hand, and the leases are given back.
+/// What the lease is called by which replicas count each other.
+const REPLICA: &str = "replica-";
+
+/// How long after its end a replica's row is kept: nobody looks at it any more.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// The lanes that are ours now.
+pub(super) type Held = BTreeMap<i32, Lease>;
+
+/// Runs until told to stop; then the workers finish what they have in hand, and the leases are given back.
 pub(super) async fn run(state: Arc<State>, shutdown: Shutdown) {
-    let leases: Leases = (0..LANES).map(|_| watch::Sender::new(None)).collect();
+    let held = watch::Sender::new(Held::new());
     let mut tasks = JoinSet::new();
-    for (lane, lease) in (0..LANES).zip(&leases) {
-        tasks.spawn(supervise(Arc::clone(&state), lane, lease.subscribe(), shutdown.clone()));
+    let fresh = (0..WORKERS).map(|worker| {
+        let lanes: Vec<i32> = (0..LANES).filter(|lane| worker_of(*lane) == worker).collect();
+        (Queue::Fresh, lanes)
+    });
+    // What failed by itself may hang: each lane's has a worker of its own.
+    let failing = (0..LANES).map(|lane| (Queue::Failing, vec![lane]));
+    for (queue, lanes) in fresh.chain(failing) {
+        tasks.spawn(supervise(Arc::clone(&state), queue, lanes, held.subscribe(), shutdown.clone()));
     }
-    let leases = Arc::new(leases);
-    tasks.spawn(poll(Arc::clone(&state), Arc::clone(&leases), shutdown.clone()));
+    tasks.spawn(poll(Arc::clone(&state), held.subscribe(), shutdown.clone()));
     let working = async {
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
@@ -50,20 +67,27 @@ pub(super) async fn run(state: Arc<State>, shutdown: Shutdown) {
             }
         }
     };
-    // The leases are kept up until the last lane has finished.
+    let owner = owner(&state);
+    // The leases are kept up until the last worker has finished.
     tokio::select! {
         () = working => {}
-        () = keep(&state, &leases) => {}
+        () = keep(&state, &owner, &held) => {}
     }
-    give_back(&state, &leases).await;
+    give_back(&state, &owner, &held).await;
 }
 
-/// Runs a lane's task, and runs it anew should it ever panic: a leased lane must not stand still.
-async fn supervise(state: Arc<State>, lane: i32, lease: watch::Receiver<Option<Lease>>, shutdown: Shutdown) {
+/// Runs a worker, and runs it anew should it ever panic: leased lanes must not stand still.
+async fn supervise(
+    state: Arc<State>,
+    queue: Queue,
+    lanes: Vec<i32>,
+    held: watch::Receiver<Held>,
+    shutdown: Shutdown,
+) {
     loop {
-        let task = tokio::spawn(apply::run(Arc::clone(&state), lane, lease.clone(), shutdown.clone()));
-        let Err(error) = task.await else { return };
-        tracing::error!(%error, lane, "a lane's task broke down");
+        let worker = apply::run(Arc::clone(&state), queue, lanes.clone(), held.clone(), shutdown.clone());
+        let Err(error) = tokio::spawn(worker).await else { return };
+        tracing::error!(%error, ?lanes, "a worker of the lanes broke down");
         if !pause(ASK, &shutdown).await {
             return;
         }
@@ -71,22 +95,19 @@ async fn supervise(state: Arc<State>, lane: i32, lease: watch::Receiver<Option<L
 }
 
 /// Takes free lanes and renews those it has, for ever.
-async fn keep(state: &State, leases: &Leases) {
-    let owner = owner(state);
+async fn keep(state: &State, owner: &str, held: &watch::Sender<Held>) {
     loop {
-        let held: Vec<Option<Lease>> = leases.iter().map(|lease| lease.borrow().clone()).collect();
-        let (name, now) = (owner.clone(), state.clock.now());
-        let kept = state.database.write(move |conn| keep_once(conn, &held, &name, now)).await;
+        let (before, owner, now) = (held.borrow().clone(), owner.to_owned(), state.clock.now());
+        let kept = state.database.write(move |conn| keep_once(conn, &before, &owner, now)).await;
         let complete = match kept {
-            Ok(kept) => {
-                for (sender, lease) in leases.iter().zip(&kept) {
-                    sender.send_if_modified(|held| {
-                        let changed = held != lease;
-                        held.clone_from(lease);
-                        changed
-                    });
-                }
-                kept.iter().all(Option::is_some)
+            Ok((kept, share)) => {
+                let complete = kept.len() >= share;
+                held.send_if_modified(|held| {
+                    let changed = *held != kept;
+                    *held = kept;
+                    changed
+                });
+                complete
             }
             Err(error) => {
                 tracing::warn!(%error, "the lanes' leases were not renewed");
@@ -106,43 +127,60 @@ fn owner(state: &State) -> String {
     }
 }
 
-fn keep_once(
-    conn: &mut Conn,
-    held: &[Option<Lease>],
-    owner: &str,
-    now: Timestamp,
-) -> DbResult<Vec<Option<Lease>>> {
-    let mut kept = Vec::with_capacity(held.len());
-    for (lane, held) in (0..LANES).zip(held) {
-        let name = format!("lane-{lane:02}");
-        kept.push(match held {
-            Some(lease) if lease::renew(conn, lease, now.into(), TTL)? => Some(lease.clone()),
-            _ => lease::acquire(conn, &name, owner, now.into(), TTL)?,
-        });
+/// The lanes that are ours from now on, and how many are to be.
+fn keep_once(conn: &mut Conn, held: &Held, owner: &str, now: Timestamp) -> DbResult<(Held, usize)> {
+    let now = now.into();
+    lease::acquire(conn, &format!("{REPLICA}{owner}"), owner, now, TTL)?;
+    let share = share_of(lease::count_held(conn, REPLICA, now, FORGOTTEN)?);
+    let mut kept = Held::new();
+    for (lane, lease) in held {
+        if kept.len() >= share {
+            lease::release(conn, lease, now)?;
+        } else if lease::renew(conn, lease, now, TTL)? {
+            kept.insert(*lane, lease.clone());
+        }
     }
-    Ok(kept)
+    for lane in 0..LANES {
+        if kept.len() >= share {
+            break;
+        }
+        if kept.contains_key(&lane) {
+            continue;
+        }
+        if let Some(lease) = lease::acquire(conn, &format!("{LANE}{lane:02}"), owner, now, TTL)? {
+            kept.insert(lane, lease);
+        }
+    }
+    Ok((kept, share))
 }
 
-async fn give_back(state: &State, leases: &Leases) {
-    let held: Vec<Lease> = leases.iter().filter_map(|lease| lease.borrow().clone()).collect();
-    let now = state.clock.now().into();
-    let given_back = state
-        .database
-        .write(move |conn| held.iter().try_for_each(|lease| lease::release(conn, lease, now)))
-        .await;
-    if let Err(error) = given_back {
+/// How many lanes each of so many replicas may have, so that none is left.
+fn share_of(replicas: i64) -> usize {
+    let (lanes, replicas) = (i64::from(LANES), replicas.max(1));
+    usize::try_from((lanes + replicas - 1) / replicas).unwrap_or(1)
+}
+
+async fn give_back(state: &State, owner: &str, held: &watch::Sender<Held>) {
+    let (held, owner, now) = (held.borrow().clone(), owner.to_owned(), state.clock.now().into());
+    let given_back = state.database.write(move |conn| {
+        if let Some(replica) = lease::acquire(conn, &format!("{REPLICA}{owner}"), &owner, now, TTL)? {
+            lease::release(conn, &replica, now)?;
+        }
+        held.values().try_for_each(|lease| lease::release(conn, lease, now))
+    });
+    if let Err(error) = given_back.await {
         tracing::warn!(%error, "the lanes' leases were not given back; they end by themselves");
     }
 }
 
 /// Wakes lanes that have due rows: what other replicas accepted, and what is to be tried again.
-async fn poll(state: Arc<State>, leases: Arc<Leases>, shutdown: Shutdown) {
+async fn poll(state: Arc<State>, held: watch::Receiver<Held>, shutdown: Shutdown) {
     let every = match state.database.backend() {
         Backend::Postgres => POLL_SHARED,
         Backend::Sqlite => POLL_ALONE,
     };
     while pause(every, &shutdown).await {
-        if leases.iter().all(|lease| lease.borrow().is_none()) {
+        if held.borrow().is_empty() {
             continue;
         }
         let now = UtcTime::of(state.clock.now());

@@ -357,6 +357,8 @@ async fn an_unknown_event_type_is_kept_as_unrecognized() {
         assert_eq!(states(&rows), ["unrecognized"]);
         assert_eq!(rows[0].event_type.as_deref(), Some("bonus.granted"));
         assert_eq!(outcomes(&ingest).await, pairs(&[("success", "unrecognized"), ("success", "duplicate")]));
+        let bare = ingest.deliver(br#"{"event":"bonus.granted"}"#).await;
+        assert_eq!((bare.status, bare.text("status").as_str()), (200, "unrecognized"), "also without data");
         ingest.stop().await;
     }
 }

@@ -268,3 +268,27 @@ async fn ours(ingest: &crate::support::Ingest) -> i64 {
     count(ingest, "select count(*) as number from leases where name like 'lane-%' and owner <> 'another'")
         .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_the_lanes_evenly_and_whoever_stays_has_them_all() {
+    let on = postgres();
+    let service_api = ServiceApi::start().await;
+    let first = start(&on, config(&on, &service_api.url())).await;
+    let shares = "select coalesce(max(number), 0) as number from (select count(*) as number from leases where name like 'lane-%' \
+                  and held_until > now() group by owner) as shares";
+    eventually(|| count(&first, shares), |share| *share == 16).await;
+    let second = start(&on, config(&on, &service_api.url())).await;
+    eventually(|| count(&first, shares), |share| *share == 8).await;
+    let third = start(&on, config(&on, &service_api.url())).await;
+    eventually(|| count(&first, shares), |share| *share == 6).await;
+    for number in 0..40 {
+        let to = [&first, &second, &third][number % 3];
+        to.deliver(&registration(&format!("{number}"), &format!("c{number}"))).await;
+    }
+    eventually(|| first.inbox(), |rows| states(rows) == ["applied"; 40]).await;
+    assert_eq!(service_api.events().len(), 40, "each was sent by one of them");
+    third.stop().await;
+    second.stop().await;
+    eventually(|| count(&first, shares), |share| *share == 16).await;
+    first.stop().await;
+}

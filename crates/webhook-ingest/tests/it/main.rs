@@ -1,6 +1,8 @@
 //! webhook-ingest over real HTTP and real databases, on both engines. The service behind it is a stand-in that answers as told.
 
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod inbox;
@@ -8,6 +10,8 @@ mod inbox;
 mod intake;
 #[cfg(test)]
 mod lanes;
+#[cfg(test)]
+mod metrics;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
@@ -21,8 +25,14 @@ mod settings;
 #[cfg(test)]
 mod signatures;
 #[cfg(test)]
+mod spool;
+#[cfg(test)]
+mod starts;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod upgrades;
 #[cfg(test)]
 mod waiting;

@@ -72,3 +72,15 @@ fn further_kyc_words_are_read() {
     let config = read(&[("KYC_WORDS", "green=approved")]).expect("good settings");
     assert_eq!(config.kyc_words.read("green"), Some(KycStatus::Approved));
 }
+
+#[test]
+fn a_spool_is_for_those_whose_database_may_be_away() {
+    let spool = ("WEBHOOK_SPOOL_DIR", "/var/spool/webhooks");
+    let refused = read(&[spool]).expect_err("SQLite needs none");
+    assert!(refused.contains("WEBHOOK_SPOOL_DIR") && refused.contains("SQLite"), "{refused}");
+    let away = ("DATABASE_URL", "postgres://crm@db.example/crm");
+    let config = read(&[away, spool]).expect("good settings");
+    assert_eq!(config.spool.as_deref(), Some(std::path::Path::new(spool.1)));
+    assert_eq!(config.spool_bytes, 1 << 30);
+    assert_eq!(read(&[away]).expect("good settings").spool, None);
+}

@@ -200,7 +200,17 @@ async fn standard_webhooks_are_accepted_within_five_minutes_and_their_signed_id_
         for at in [now.minus(late), now.plus(late)] {
             let answer = standard(&ingest, "site", "msg_3", at, &body).await;
             assert_eq!(answer.refusal(), (401, "signature_mismatch".to_owned()));
+            assert!(
+                answer.text("detail").contains("5 minutes"),
+                "whoever has the secret is told why: {answer:?}"
+            );
         }
+        let long_ago = (now.as_seconds() - 3_600).to_string();
+        let headers =
+            [("webhook-id", "msg_5"), ("webhook-timestamp", &*long_ago), ("webhook-signature", "v1,AAAA")];
+        let forged = post(ingest.address, "/api/webhooks/site", &headers, &body).await;
+        assert_eq!(forged.refusal(), (401, "signature_mismatch".to_owned()));
+        assert!(!forged.text("detail").contains("5 minutes"), "nobody else is: {forged:?}");
         let elsewhere = standard(&ingest, "acme", "msg_4", now, &body).await;
         assert_eq!(
             elsewhere.refusal(),

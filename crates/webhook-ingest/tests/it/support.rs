@@ -1,5 +1,6 @@
 //! What the tests start: the service over a real database, a stand-in for service-api, and a look into the tables.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -71,6 +72,8 @@ pub(crate) fn config(on: &TestDatabase, service_api: &str) -> Config {
         staff: ring(JWT),
         sso_issuer_url: NOBODY.to_owned(),
         queue: 512,
+        spool: None,
+        spool_bytes: 1024 * 1024 * 1024,
     }
 }
 
@@ -144,8 +147,31 @@ impl Ingest {
         rows.await.expect("the inbox can be read")
     }
 
-    /// The payloads of all entries in the outbox, in the order in which they were written.
+    /// The payloads of what requests and lanes left in the outbox, in the order in which it was written: without [`Ingest::starts`].
     pub(crate) async fn trail(&self) -> Vec<Value> {
+        self.outbox().await.into_iter().filter(|entry| entry["action"] != START).collect()
+    }
+
+    /// The payloads of the entries of this service's starts.
+    pub(crate) async fn starts(&self) -> Vec<Value> {
+        self.outbox().await.into_iter().filter(|entry| entry["action"] == START).collect()
+    }
+
+    /// This service's metrics: a sample's name with its labels, and its value.
+    pub(crate) async fn metrics(&self) -> BTreeMap<String, f64> {
+        let answer = get(self.address, "/metrics", &[]).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = String::from_utf8(answer.body).expect("UTF-8");
+        let samples = text.lines().filter(|line| !line.starts_with('#'));
+        let sample = |line: &str| {
+            let (name, value) = line.rsplit_once(' ').expect("a sample");
+            let labels = name.replace("service=\"webhook-ingest\"", "").replace("{,", "{").replace("{}", "");
+            (labels, value.parse().expect("a number"))
+        };
+        samples.map(sample).collect()
+    }
+
+    async fn outbox(&self) -> Vec<Value> {
         let query = "select payload as text from outbox order by id";
         let rows = self
             .database
@@ -215,6 +241,9 @@ struct Count {
     #[diesel(sql_type = BigInt)]
     number: i64,
 }
+
+/// What a service says of its own start.
+const START: &str = "service.start";
 
 /// The states of the inbox, by intake.
 pub(crate) fn states(rows: &[Row]) -> Vec<&str> {

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 
 use contract::clock::Clock;
+use db::Database;
 use test_kit::database::{Cluster, both, postgres, postgres_on};
 use test_kit::waiting::eventually;
 use tokio::task::JoinSet;
@@ -14,22 +15,22 @@ use crate::support::{
     states,
 };
 
-async fn readiness(ingest: &Ingest) -> u16 {
+pub(crate) async fn readiness(ingest: &Ingest) -> u16 {
     send(ingest.address, b"GET /readyz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.status
 }
 
 /// A 503 that asks for another try.
-fn assert_unavailable(answer: &Answer) {
+pub(crate) fn assert_unavailable(answer: &Answer) {
     assert_eq!(answer.refusal(), (503, "unavailable".to_owned()));
     assert_eq!(answer.header("retry-after").as_deref(), Some("1"));
     assert_eq!(answer.json()["kept"], serde_json::Value::Null, "nothing is kept");
 }
 
 /// Keeps everybody else from writing keys until the sender is dropped.
-async fn block(ingest: &Ingest) -> mpsc::Sender<()> {
+pub(crate) async fn block(database: &Database) -> mpsc::Sender<()> {
     let (free, until) = mpsc::channel::<()>();
     let (tell, blocked) = tokio::sync::oneshot::channel();
-    let (database, mut tell, until) = (ingest.database.clone(), Some(tell), std::sync::Mutex::new(until));
+    let (database, mut tell, until) = (database.clone(), Some(tell), std::sync::Mutex::new(until));
     tokio::spawn(async move {
         let blocking = database.write(move |conn| {
             if let db::Conn::Postgres(_) = conn {
@@ -54,7 +55,7 @@ async fn when_the_queue_is_full_nothing_more_is_taken_and_nothing_taken_is_lost(
         settings.queue = 1;
         let ingest = start(&on, settings).await;
         assert_eq!(ingest.deliver(&registration("before", "c0")).await.status, 200);
-        let free = block(&ingest).await;
+        let free = block(&ingest.database).await;
         let mut running = JoinSet::new();
         for number in 0..16 {
             let (address, body) = (ingest.address, registration(&format!("{number}"), "c1"));

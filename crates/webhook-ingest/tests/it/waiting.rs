@@ -24,7 +24,7 @@ async fn ask(ingest: &Ingest, path: &str, body: &Value) -> Answer {
     post(ingest.address, path, &headers, body.to_string().as_bytes()).await
 }
 
-async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
+pub(crate) async fn wait_for(ingest: &Ingest, email: &str, wait_ms: u64) -> Answer {
     ask(ingest, "/internal/events/await", &json!({ "emailKey": email, "waitMs": wait_ms })).await
 }
 

@@ -7,11 +7,10 @@ use contract::resources::{StaffList, StaffMember, StaffStatus};
 use serde_json::json;
 use sso_issuer::register::{Change, NewMember, OneTimePassword};
 
-use super::{Ended, in_words, say};
+use super::{Ended, Trouble, in_words, say};
 use crate::cli::staff::{AddArgs, ListArgs, MemberArgs, MembersCommand};
 use crate::settings;
 use crate::staff_table::{Changed, StaffTable};
-use crate::terminal::complain;
 
 #[tokio::main(flavor = "current_thread")]
 pub(super) async fn run(data: &Path, command: MembersCommand) -> Ended {
@@ -61,10 +60,7 @@ async fn set_status(staff: &StaffTable, who: &MemberArgs, status: StaffStatus) -
 fn told(done: Changed, one_time: Option<&OneTimePassword>, as_json: bool) -> Ended {
     let member = match done {
         Ok(member) => member,
-        Err(refusal) => {
-            complain(format_args!("crm-bridge: {refusal}"));
-            return Ok(false);
-        }
+        Err(refusal) => return Err(Trouble::no(refusal.to_string())),
     };
     match (one_time, as_json) {
         (Some(one_time), true) => {

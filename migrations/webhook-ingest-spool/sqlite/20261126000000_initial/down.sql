@@ -1,0 +1,2 @@
+drop table seen;
+drop table spooled;

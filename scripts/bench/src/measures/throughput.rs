@@ -1,0 +1,156 @@
+//! How much is done in a second: bursts, what is sustained, reads, refusals, and the hop alone.
+
+use std::time::Instant;
+
+use super::{Bench, CEILING, EXPRESS, EXPRESS_ONE, NGINX, applied};
+use crate::error::Error;
+use crate::load::{Load, Rhythm};
+use crate::ours::{Place, all_in_one, gateway};
+use crate::report::{Figure, say};
+use crate::requests::Requests;
+use crate::rivals::{self, Commits};
+
+/// What a sustained load may leave unfinished before it waits.
+const BACKLOG: u64 = 4_000;
+
+/// Sustained load lasts so many times as long as a burst.
+const SUSTAINED: u32 = 6;
+
+/// All that is still to be done for what was acknowledged: effects, and entries on their way to the trail.
+const UNFINISHED: &str = "select (select count(*) from webhook_ingest.inbox where state = 'pending') + \
+                          (select count(*) from webhook_ingest.outbox) + (select count(*) from service_api.outbox)";
+
+/// What all our tables and indexes take.
+const DISK: &str = "select sum(pg_total_relation_size(c.oid))::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+                    where c.relkind = 'r' and n.nspname in ('webhook_ingest', 'service_api', 'audit_log')";
+
+impl Bench {
+    /// A burst of webhooks, acknowledged durably, over PostgreSQL.
+    pub(crate) fn burst_on_postgres(&mut self) -> Result<(), Error> {
+        const MEASURE: &str = "burst, PostgreSQL";
+        if self.wanted(CEILING) {
+            let folder = tempfile::tempdir_in("/tmp")?;
+            let ceiling = rivals::ceiling(folder.path())?;
+            self.burst(MEASURE, CEILING, ceiling.address(), |_| Ok(String::new()))?;
+        }
+        self.express_bursts(MEASURE)?;
+        for (side, service) in [("ours, direct", "webhook-ingest"), ("ours, gateway", "gateway")] {
+            if self.wanted(side) {
+                let ours = self.services()?;
+                let address = ours.address(service)?;
+                self.burst(MEASURE, side, address, |sent| {
+                    applied(&ours.postgres, sent, ours.services.megabytes())
+                })?;
+            }
+        }
+        if self.wanted(NGINX) {
+            let ours = self.services()?;
+            let folder = tempfile::tempdir_in("/tmp")?;
+            let nginx = rivals::nginx(ours.address("webhook-ingest")?.port(), folder.path())?;
+            self.burst(MEASURE, NGINX, nginx.address(), |_| Ok(String::new()))?;
+        }
+        Ok(())
+    }
+
+    fn express_bursts(&mut self, measure: &'static str) -> Result<(), Error> {
+        for (side, commits) in [(EXPRESS, Commits::Three), (EXPRESS_ONE, Commits::One)] {
+            if self.wanted(side) {
+                let (folder, postgres) = self.database()?;
+                let express = rivals::express(&self.modules, commits, &postgres, folder.path())?;
+                self.burst(measure, side, express.address(), |_| Ok(String::new()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, against the all-in-one over SQLite.
+    pub(crate) fn burst_on_sqlite(&mut self) -> Result<(), Error> {
+        const MEASURE: &str = "burst, SQLite";
+        self.express_bursts(MEASURE)?;
+        let folder = tempfile::tempdir_in("/tmp")?;
+        let ours = all_in_one(&Place { programs: &self.programs, folder: folder.path() })?;
+        self.burst(MEASURE, "ours, all-in-one", ours.address(), |_| Ok(format!("{} MB", ours.megabytes())))
+    }
+
+    /// Webhooks applied and on the trail, with no more than a fixed backlog, for six times the length of a burst.
+    pub(crate) fn sustained(&mut self) -> Result<(), Error> {
+        const MEASURE: &str = "sustained, PostgreSQL";
+        let length = self.length * SUSTAINED;
+        for (side, commits) in [(EXPRESS, Commits::Three), (EXPRESS_ONE, Commits::One)] {
+            if self.wanted(side) {
+                let (folder, postgres) = self.database()?;
+                let express = rivals::express(&self.modules, commits, &postgres, folder.path())?;
+                let run = self.next_run();
+                let load = self.closed(express.address(), 64, Requests::Registrations { run });
+                let outcome = self.load(Load { length, ..load });
+                outcome.expect_only(200).map_err(|what| Error::Answers { side: side.to_owned(), what })?;
+                self.figures.push(Figure::of(MEASURE, side, 64, &outcome));
+            }
+        }
+        let ours = self.services()?;
+        let watch = ours.postgres.watch(UNFINISHED)?;
+        let run = self.next_run();
+        let load = self.closed(ours.address("gateway")?, 256, Requests::Registrations { run });
+        let (rhythm, unfinished) = (Rhythm::Behind(BACKLOG), watch.last.clone());
+        let outcome = self.load(Load { length, rhythm, unfinished, ..load });
+        let left: u64 = ours.postgres.ask(UNFINISHED)?.parse().unwrap_or(u64::MAX);
+        outcome.expect_only(200).map_err(|what| Error::Answers { side: "ours, gateway".to_owned(), what })?;
+        let mut figure = Figure::of(MEASURE, "ours, gateway", 256, &outcome);
+        let sent = outcome.answers.values().sum::<u64>();
+        // What was not finished when the time was up does not count.
+        #[expect(clippy::cast_precision_loss, reason = "no run sends 2^52 requests")]
+        let finished = sent.saturating_sub(left) as f64 / outcome.seconds;
+        figure.per_second = finished;
+        applied(&ours.postgres, (Instant::now(), sent), 0)?;
+        let bytes: u64 = ours.postgres.ask(DISK)?.parse().unwrap_or(0);
+        let each = bytes / sent.max(1);
+        let megabytes = ours.services.megabytes();
+        figure.note = format!(
+            "{sent} sent, {left} unfinished at the end, {each} bytes of disk an event, {megabytes} MB"
+        );
+        say(&format!("{MEASURE}: ours, gateway: {finished:.0}/s; {}", figure.note));
+        self.figures.push(figure);
+        Ok(())
+    }
+
+    /// Webhooks with wrong signatures, refused.
+    pub(crate) fn forgeries(&mut self) -> Result<(), Error> {
+        const MEASURE: &str = "forged, refused";
+        let folder = tempfile::tempdir_in("/tmp")?;
+        let ceiling = rivals::ceiling(folder.path())?;
+        self.best(MEASURE, CEILING, ceiling.address(), 401, |run| Requests::Forgeries { run })?;
+        drop(ceiling);
+        let ours = self.services()?;
+        let address = ours.address("webhook-ingest")?;
+        self.best(MEASURE, "ours, direct", address, 401, |run| Requests::Forgeries { run }).map(drop)
+    }
+
+    /// Reads of one client, each with its durable audit entry.
+    pub(crate) fn reads(&mut self) -> Result<(), Error> {
+        const MEASURE: &str = "read of a client";
+        let (folder, postgres) = self.database()?;
+        let express = rivals::express(&self.modules, Commits::Three, &postgres, folder.path())?;
+        let (run, clients) = self.filled(express.address());
+        self.best(MEASURE, EXPRESS, express.address(), 200, |_| Requests::Reads { run, clients })?;
+        drop((express, postgres));
+        let ours = self.services()?;
+        let address = ours.address("gateway")?;
+        let (run, clients) = self.filled(address);
+        applied(&ours.postgres, (Instant::now(), clients), 0)?;
+        self.best(MEASURE, "ours, gateway", address, 200, |_| Requests::Reads { run, clients }).map(drop)
+    }
+
+    /// The gateway's hop and nginx's, in front of the same route that only verifies.
+    pub(crate) fn hop(&mut self) -> Result<(), Error> {
+        const MEASURE: &str = "hop";
+        let folder = tempfile::tempdir_in("/tmp")?;
+        let ceiling = rivals::ceiling(folder.path())?;
+        let nginx = rivals::nginx(ceiling.address().port(), folder.path())?;
+        self.best(MEASURE, NGINX, nginx.address(), 200, |run| Requests::Registrations { run })?;
+        drop(nginx);
+        let place = Place { programs: &self.programs, folder: folder.path() };
+        let gateway = gateway(&place, ceiling.address().port())?;
+        self.best(MEASURE, "ours, gateway", gateway.address(), 200, |run| Requests::Registrations { run })
+            .map(drop)
+    }
+}
