@@ -18,7 +18,7 @@ mod sender;
 mod world;
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
@@ -121,8 +121,11 @@ fn start(arguments: Arguments) -> Result<bool, Error> {
 /// Fails unless the services can be made to die at their steps: without that, half of the runs would try nothing.
 fn check_programs(folder: &std::path::Path) -> Result<(), Error> {
     for (_, step, service) in db::fail_points::ALL {
-        let program = std::fs::read(folder.join(service))?;
-        if !program.windows(step.len()).any(|window| window == step.as_bytes()) {
+        let mut grep = Command::new("grep");
+        grep.args(["--text", "--quiet", "--fixed-strings", step])
+            .env("LC_ALL", "C")
+            .arg(folder.join(service));
+        if process::run(&mut grep).is_err() {
             return Err(Error::Impossible(format!(
                 "{service} was built without fail points: it has no step {step}"
             )));
