@@ -86,7 +86,7 @@ fn every_route_names_its_caller_and_says_what_it_leaves_on_the_trail() {
     for (path, access, audit) in lines {
         match (path, access, audit) {
             ("/internal/entries" | "/internal/entries/attempts", Access::Internal, Audit::Quiet(reason)) => {
-                assert!(!reason.is_empty())
+                assert!(!reason.is_empty());
             }
             (
                 _,
