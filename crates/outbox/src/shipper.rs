@@ -67,8 +67,8 @@ impl From<DbError> for Trouble {
 
 /// What a round came to.
 enum Round {
-    /// There may be more.
-    Shipped,
+    /// Where it was as much as one round holds, there is more.
+    Shipped { full: bool },
     /// Nothing is there, or another replica holds the lease.
     Idle,
 }
@@ -118,7 +118,8 @@ impl Shipper {
             let now = self.clock.now();
             self.alarm.look(self.oldest, now);
             match round {
-                Ok(Round::Shipped) => {
+                Ok(Round::Shipped { full: false }) => failures = 0,
+                Ok(Round::Shipped { full: true }) => {
                     failures = 0;
                     let age = self.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
                     let rest = self.pace.rest(start.elapsed(), age);
@@ -150,13 +151,14 @@ impl Shipper {
         let but = self.set_aside.clone();
         let mut rows = self.database.read(move |conn| oldest(conn, &but, BATCH)).await?;
         self.oldest = rows.first().map(|row| row.entry.id.made_at());
+        let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= BATCH);
         rows.truncate(fitting(&rows));
         if rows.is_empty() || !self.leased().await? {
             return Ok(Round::Idle);
         }
         fail_points::pass(Step::OutboxBeforeCall);
         self.ship(rows).await?;
-        Ok(Round::Shipped)
+        Ok(Round::Shipped { full })
     }
 
     /// True when the lease is ours for long enough.

@@ -141,10 +141,12 @@ impl Worker {
             };
             match ended {
                 Ok(Step::Moved { full, age }) => {
-                    let rest = self.state.pace.rest(start.elapsed(), age);
-                    let gather = if full { Duration::ZERO } else { GATHER.saturating_sub(start.elapsed()) };
-                    if self.queue == Queue::Fresh && !rest.max(gather).is_zero() {
-                        pause(rest.max(gather), &shutdown).await;
+                    let took = start.elapsed();
+                    // Where nothing piles up there is nothing to put off.
+                    let rest =
+                        if full { self.state.pace.rest(took, age) } else { GATHER.saturating_sub(took) };
+                    if self.queue == Queue::Fresh && !rest.is_zero() {
+                        pause(rest, &shutdown).await;
                     }
                 }
                 Ok(Step::Choked) => {}
