@@ -240,7 +240,8 @@ async fn is_ready(state: Arc<State>) -> DbResult<()> {
     }
 }
 
-/// The one writer of deliveries. They stay in the order in which they came, so that intake numbers follow it.
+/// The one writer of deliveries. Intake numbers follow the order of arrival where a sender waits for its answers; of deliveries that wait
+/// at once either may come first, as with two replicas.
 fn writer(
     database: &Database,
     queue: usize,

@@ -12,6 +12,9 @@ use crate::error::Error;
 /// How long a program may take to answer its first request.
 const START: Duration = Duration::from_secs(60);
 
+/// How long it may take to end when it is asked to.
+const END: Duration = Duration::from_secs(5);
+
 /// A running program.
 pub(crate) struct Process {
     name: String,
@@ -61,7 +64,13 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Asks it to end first: one that is killed leaves its workers behind, as nginx does.
     fn drop(&mut self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        let until = Instant::now() + END;
+        while asked.is_ok() && Instant::now() < until && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         if let Err(error) = self.child.kill().and_then(|()| self.child.wait()) {
             crate::report::say(&format!("{} did not end: {error}", self.name));
         }
