@@ -3,13 +3,13 @@
 //! good, and nothing may rest on it but speed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// As many items in one commit mean that callers queue.
-const CROWD: usize = 16;
+const CROWD: usize = 24;
 
-/// A batch says nothing about the present after so long.
+/// A crowded batch says nothing about the present after so long.
 const RECENT: Duration = Duration::from_millis(50);
 
 /// How often who rests looks up.
@@ -23,36 +23,38 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How hard a batch writer is at work; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Pressure(Arc<Batch>);
+pub struct Pressure(Arc<Crowd>);
 
 #[derive(Debug)]
-struct Batch {
+struct Crowd {
     start: Instant,
-    /// How many items the last batch had.
-    items: AtomicUsize,
-    /// When it was taken, in microseconds since `start`.
-    taken: AtomicU64,
+    /// When the last crowded batch was taken, in microseconds since `start`; [`NEVER`] before the first.
+    seen: AtomicU64,
 }
+
+const NEVER: u64 = u64::MAX;
 
 impl Default for Pressure {
     fn default() -> Self {
-        let (items, taken) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Self(Arc::new(Batch { start: Instant::now(), items, taken }))
+        Self(Arc::new(Crowd { start: Instant::now(), seen: AtomicU64::new(NEVER) }))
     }
 }
 
 impl Pressure {
     /// A batch of so many items was taken.
     pub(crate) fn note(&self, items: usize) {
-        let now = u64::try_from(self.0.start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.0.items.store(items, Ordering::Relaxed);
-        self.0.taken.store(now, Ordering::Relaxed);
+        if items >= CROWD {
+            let now = u64::try_from(self.0.start.elapsed().as_micros()).unwrap_or(NEVER);
+            self.0.seen.store(now, Ordering::Relaxed);
+        }
     }
 
-    /// Do callers queue now?
+    /// Do callers queue now? Small batches between crowded ones say nothing: with several threads one takes what another left.
     fn is_high(&self) -> bool {
-        let taken = Duration::from_micros(self.0.taken.load(Ordering::Relaxed));
-        self.0.items.load(Ordering::Relaxed) >= CROWD && self.0.start.elapsed().saturating_sub(taken) < RECENT
+        match self.0.seen.load(Ordering::Relaxed) {
+            NEVER => false,
+            seen => self.0.start.elapsed().saturating_sub(Duration::from_micros(seen)) < RECENT,
+        }
     }
 }
 

@@ -123,9 +123,9 @@ impl Shipper {
                 Ok(Round::Shipped { full }) => {
                     failures = 0;
                     let took = start.elapsed();
-                    match full {
-                        true => self.pace.rest(took, self.age(now)).await,
-                        false => tokio::time::sleep(GATHER.saturating_sub(took)).await,
+                    self.pace.rest(took, self.age(now)).await;
+                    if !full {
+                        tokio::time::sleep(GATHER.saturating_sub(start.elapsed())).await;
                     }
                 }
                 Ok(Round::Idle) => {

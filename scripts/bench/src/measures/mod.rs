@@ -50,16 +50,11 @@ impl Bench {
         address: SocketAddr,
         after: impl Fn((Instant, u64)) -> Result<String, Error>,
     ) -> Result<(), Error> {
-        let start = Instant::now();
-        let sent = self.best(measure, side, address, 200, |run| Requests::Registrations { run })?;
-        let note = after((start, sent))?;
-        if let Some(figure) = self.figures.last_mut() {
-            figure.note = note;
-        }
-        Ok(())
+        let requests = |run| Requests::Registrations { run };
+        self.best_settled(measure, side, address, 200, requests, after)
     }
 
-    /// Loads a side with each number of connections, and keeps the better figure; how many requests were answered in all.
+    /// Loads a side with each number of connections, and keeps the better figure.
     fn best(
         &mut self,
         measure: &'static str,
@@ -67,21 +62,35 @@ impl Bench {
         address: SocketAddr,
         status: u16,
         requests: impl Fn(u32) -> Requests,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
+        self.best_settled(measure, side, address, status, requests, |_| Ok(String::new()))
+    }
+
+    /// The same, with what is to be done between two loads, so that the second does not bear the first one's; it is told when the load
+    /// began and how many requests it answered, and gives the figure's note.
+    fn best_settled(
+        &mut self,
+        measure: &'static str,
+        side: &'static str,
+        address: SocketAddr,
+        status: u16,
+        requests: impl Fn(u32) -> Requests,
+        after: impl Fn((Instant, u64)) -> Result<String, Error>,
+    ) -> Result<(), Error> {
         let mut best: Option<Figure> = None;
-        let mut answered = 0;
         for connections in self.connections.clone() {
             let run = self.next_run();
+            let start = Instant::now();
             let outcome = self.load(self.closed(address, connections, requests(run)));
             outcome.expect_only(status).map_err(|what| Error::Answers { side: side.to_owned(), what })?;
-            answered += outcome.answers.values().sum::<u64>();
-            let figure = Figure::of(measure, side, connections, &outcome);
+            let note = after((start, outcome.answers.values().sum::<u64>()))?;
+            let figure = Figure { note, ..Figure::of(measure, side, connections, &outcome) };
             if best.as_ref().is_none_or(|best| best.per_second < figure.per_second) {
                 best = Some(figure);
             }
         }
         self.figures.extend(best);
-        Ok(answered)
+        Ok(())
     }
 
     /// As much as is answered, for the length of a run.

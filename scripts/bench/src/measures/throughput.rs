@@ -126,7 +126,7 @@ impl Bench {
         drop(ceiling);
         let ours = self.services()?;
         let address = ours.address("webhook-ingest")?;
-        self.best(MEASURE, "ours, direct", address, 401, |run| Requests::Forgeries { run }).map(drop)
+        self.best(MEASURE, "ours, direct", address, 401, |run| Requests::Forgeries { run })
     }
 
     /// Reads of one client, each with its durable audit entry.
@@ -141,7 +141,7 @@ impl Bench {
         let address = ours.address("gateway")?;
         let (run, clients) = self.filled(address);
         applied(&ours.postgres, (Instant::now(), clients), 0)?;
-        self.best(MEASURE, "ours, gateway", address, 200, |_| Requests::Reads { run, clients }).map(drop)
+        self.best(MEASURE, "ours, gateway", address, 200, |_| Requests::Reads { run, clients })
     }
 
     /// The gateway's hop and nginx's, in front of the same route that only verifies.
@@ -155,6 +155,5 @@ impl Bench {
         let place = Place { programs: &self.programs, folder: folder.path() };
         let gateway = gateway(&place, ceiling.address().port())?;
         self.best(MEASURE, "ours, gateway", gateway.address(), 200, |run| Requests::Registrations { run })
-            .map(drop)
     }
 }
