@@ -49,15 +49,19 @@ pub(crate) fn build(
             web::JsonConfig::default().limit(usize::MAX).content_type_required(false).content_type(|_| true),
         );
     for path in table.paths() {
-        app = app.service(resource(path, table));
+        app = app.service(resource(path, path, table));
+        // A pattern of its own: the router is slow with several in one. One that takes the rest of the path takes its slash too.
+        if path.len() > 1 && !path.contains(":.*}") {
+            app = app.service(resource(&format!("{path}/"), path, table));
+        }
     }
     app.default_service(web::to(async || HttpResponse::from_error(Failure::new(Code::RouteNotFound))))
         .wrap(from_fn(move |request, next| around(Arc::clone(&around_all), request, next)))
 }
 
-/// All routes of one path; its other methods are answered 405.
-fn resource(path: &'static str, table: &RouteTable) -> actix_web::Resource {
-    let mut resource = web::resource(path);
+/// All routes of one path, under this pattern; its other methods are answered 405.
+fn resource(pattern: &str, path: &'static str, table: &RouteTable) -> actix_web::Resource {
+    let mut resource = web::resource(pattern);
     let mut methods = Vec::new();
     for route in table.iter().filter(|route| route.path() == path) {
         let gated = route.register()(Arc::new(route.clone()));
@@ -100,7 +104,6 @@ async fn around(
         trace_id = %arrived.context.trace_id(),
     );
     request.extensions_mut().insert(arrived.clone());
-    route_without_slash(&mut request);
     let rest = Rest::of(&mut request);
     async move {
         let response = match head_failure(&shared, &request) {
@@ -117,16 +120,6 @@ async fn around(
     }
     .instrument(span)
     .await
-}
-
-/// Has the router see the path without one slash at its end: cheaper than a second pattern for each route. The request itself keeps
-/// its path; with more slashes it is refused before it is routed.
-fn route_without_slash(request: &mut ServiceRequest) {
-    let path = request.uri().path();
-    let short = path.strip_suffix('/').filter(|short| !short.is_empty());
-    if let Some(Ok(short)) = short.map(str::parse) {
-        request.match_info_mut().get_mut().update(&short);
-    }
 }
 
 /// What is known of a request before it is routed.

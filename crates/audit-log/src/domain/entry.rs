@@ -139,7 +139,7 @@ impl Opening<'_> {
         match value {
             Value::Object(members) => match digest(members) {
                 Some(digest) if !HOLDERS.contains(&pointer.as_str()) => {
-                    *value = self.disclose(digest, pointer)
+                    *value = self.disclose(digest, pointer);
                 }
                 _ => members
                     .iter_mut()
@@ -264,10 +264,10 @@ mod tests {
             prop_assert_eq!(open(&sealed.payload, &sealed.disclosures), Ok(opened.clone()));
 
             let index = Index::of(&opened);
-            if let Some(id) = &opened.actor.id {
-                prop_assert!(index.search.contains(&folded(id)));
-            }
             let columns = [Some(&index.search), index.actor_id.as_ref(), index.target_id.as_ref(), index.reason.as_ref()];
+            let found = |text: &str| columns.into_iter().flatten().any(|column| column.contains(&folded(text)));
+            let said = [&opened.actor.id, &opened.reason, &opened.request_id, &opened.address];
+            prop_assert!(said.into_iter().flatten().all(|text| found(text)), "{index:?}");
             prop_assert!(columns.into_iter().flatten().all(|column| !column.contains('\0')));
         }
 

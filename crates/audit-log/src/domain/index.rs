@@ -22,6 +22,7 @@ pub(crate) struct Index {
     pub(crate) actor_id: Option<String>,
     pub(crate) target_kind: Option<String>,
     pub(crate) target_id: Option<String>,
+    /// What else the entry says. A text is looked for here and in all other columns.
     pub(crate) search: String,
 }
 
@@ -77,29 +78,38 @@ fn storable(character: char) -> char {
     if character == '\0' { char::REPLACEMENT_CHARACTER } else { character }
 }
 
-/// Every text that an entry says, folded, a line each.
+/// Every text that an entry says and that no column says as it is searched for: folded, a line each.
 fn haystack(entry: &Opened) -> String {
     let (actor, target) = (&entry.actor, entry.target.as_ref());
-    let always = [&entry.service, &entry.category, &entry.action, &entry.outcome, &actor.kind];
-    let sometimes = [
-        target.map(|target| &target.kind),
-        actor.id.as_ref(),
-        target.and_then(|target| target.id.as_ref()),
+    let in_columns = [
+        Some(&entry.service),
+        Some(&entry.category),
+        Some(&entry.action),
+        Some(&entry.outcome),
         entry.reason.as_ref(),
-        entry.address.as_ref(),
-        entry.request_id.as_ref(),
-        entry.method.as_ref(),
-        entry.route.as_ref(),
+        Some(&actor.kind),
+        actor.id.as_ref(),
+        target.map(|target| &target.kind),
+        target.and_then(|target| target.id.as_ref()),
     ];
-    let mut haystack = folded(&entry.id.to_string());
-    let texts = always.into_iter().chain(sometimes.into_iter().flatten());
-    texts.for_each(|text| line(text, &mut haystack));
+    let others = [&entry.address, &entry.request_id, &entry.method, &entry.route].map(Option::as_ref);
+    let mut haystack = String::new();
+    let unlike_columns = in_columns.into_iter().flatten().filter(|text| !is_own_key(text));
+    unlike_columns.chain(others.into_iter().flatten()).for_each(|text| line(text, &mut haystack));
     entry.details.values().for_each(|detail| collect(detail, &mut haystack));
     haystack
 }
 
+/// Does a column hold this text as it is searched for? An entry's id is of this kind.
+fn is_own_key(text: &str) -> bool {
+    let is_folded = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase() && byte != 0;
+    text.len() <= INDEXED_CHARS && text.bytes().all(is_folded)
+}
+
 fn line(text: &str, haystack: &mut String) {
-    haystack.push('\n');
+    if !haystack.is_empty() {
+        haystack.push('\n');
+    }
     fold(text, haystack);
 }
 
