@@ -40,10 +40,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::Integer;
 
-    identities (key) {
-        key -> Text,
+    identities (bucket) {
+        bucket -> Integer,
     }
 }
 
