@@ -163,41 +163,66 @@ pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&st
     }
 }
 
-/// The ids of those of a source's clients without a clientId that have or had one of these addresses, each with its address.
-pub(crate) fn known_by_address_alone(
-    conn: &mut Conn,
-    source: &str,
-    keys: &[&str],
-) -> DbResult<Vec<(String, String)>> {
-    Ok(on_backend!(conn, |c| client_emails::table
-        .inner_join(clients::table)
-        .filter(client_emails::email_key.eq_any(keys))
-        .filter(clients::source.eq(source))
-        .filter(clients::client_id.is_null())
-        .filter(clients::merged_into.is_null())
-        .select((clients::id, client_emails::email_key))
-        .load(c))?)
+/// The ids of those of a source's clients without a clientId that have or had one of these addresses.
+pub(crate) fn known_by_address_alone(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Id> = match conn {
+        // A probe for each, as above.
+        Conn::Postgres(c) => prepared(
+            "select found.id from unnest(?) as asked (email_key) cross join lateral (select c.id from clients c \
+             where c.source = ? and c.email_key = asked.email_key and c.client_id is null and c.merged_into is null \
+             union all select c.id from client_emails e join clients c on c.id = e.client \
+             where e.email_key = asked.email_key and c.source = ? and c.client_id is null and c.merged_into is null) as found",
+        )
+        .bind::<Array<Text>, _>(keys)
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(source)
+        .load(c)?,
+        Conn::Sqlite(c) => sql_query(
+            "select id from clients where source = ?1 and email_key in (select value from json_each(?2)) \
+             and client_id is null and merged_into is null union all \
+             select c.id from client_emails e join clients c on c.id = e.client \
+             where e.email_key in (select value from json_each(?2)) and c.source = ?1 \
+             and c.client_id is null and c.merged_into is null",
+        )
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(stored(serde_json::to_string(keys))?)
+        .load(c)?,
+    };
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// The live clients that have or had this address, of all sources. Nearest first, as [`crate::domain::lookup::Rank`] has it; that
-/// one decides, this order only says whom to look at.
+/// The live clients that have this address, of all sources; where nobody has it, those that had it. Nearest first, as
+/// [`crate::domain::lookup::Rank`] has it; that one decides, this order only says whom to look at.
 pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> {
     let key = key.as_str();
-    let rows: Vec<Row> = on_backend!(conn, |c| client_emails::table
-        .inner_join(clients::table)
-        .filter(client_emails::email_key.eq(key))
+    let nearest = (
+        clients::registered_at.is_null(),
+        clients::registered_at,
+        clients::client_id.is_null(),
+        clients::client_id,
+        clients::id,
+    );
+    let mut rows: Vec<Row> = on_backend!(conn, |c| clients::table
+        .filter(clients::email_key.eq(key))
         .filter(clients::merged_into.is_null())
-        .order((
-            clients::email_key.ne(key),
-            clients::registered_at.is_null(),
-            clients::registered_at,
-            clients::client_id.is_null(),
-            clients::client_id,
-            clients::id,
-        ))
+        .order(nearest)
         .limit(MOST_HOLDERS)
         .select(Row::as_select())
         .load(c))?;
+    if rows.is_empty() {
+        // In the snapshot of the statement above: a look-up that sees an address move in between would find nobody.
+        rows = on_backend!(conn, |c| client_emails::table
+            .inner_join(clients::table)
+            .filter(client_emails::email_key.eq(key))
+            .filter(clients::merged_into.is_null())
+            .order(nearest)
+            .limit(MOST_HOLDERS)
+            .select(Row::as_select())
+            .load(c))?;
+    }
     rows.into_iter().map(Row::into_client).collect()
 }
 
@@ -210,13 +235,17 @@ struct Id {
 /// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders`]: one
 /// statement, however many addresses a batch names.
 pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let ranked = |keys: &str, source: &str| {
         sql_query(format!(
-            "select distinct id from (select c.id, row_number() over (partition by e.email_key order by \
-             coalesce(c.email_key <> e.email_key, true), c.registered_at is null, c.registered_at, c.client_id is null, \
-             c.client_id, c.id) as place from client_emails e join clients c on c.id = e.client \
-             where e.email_key in ({keys}) and c.source = {source} and c.merged_into is null) as ranked \
-             where place <= {MOST_HOLDERS}"
+            "with holders as (select email_key, false as former, id from clients where email_key in ({keys}) \
+             union all select email_key, true, client from client_emails where email_key in ({keys})) \
+             select distinct id from (select c.id, row_number() over (partition by h.email_key order by \
+             h.former, c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id) as place \
+             from holders h join clients c on c.id = h.id \
+             where c.source = {source} and c.merged_into is null) as ranked where place <= {MOST_HOLDERS}"
         ))
     };
     let rows: Vec<Id> = match conn {
