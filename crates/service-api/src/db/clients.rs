@@ -2,8 +2,6 @@
 
 mod writing;
 
-use std::collections::BTreeMap;
-
 use contract::clock::Timestamp;
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
@@ -16,6 +14,7 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, Text};
 use serde::{Deserialize, Serialize};
 
+use super::orders::Orders;
 use super::schema::{client_emails, clients};
 use super::{stored, word};
 use crate::domain::client::{Client, Field, Kyc};
@@ -67,20 +66,30 @@ impl Written {
     }
 }
 
-/// `field_orders`: the order key of each field that an event has said, and of the identity check.
+/// `field_orders`: the order keys of the profile, and of the identity check. Where the client was only named by the address, not told
+/// that it is its own, that stands apart.
 #[derive(Serialize, Deserialize)]
-struct Orders {
+#[serde(rename_all = "camelCase")]
+struct ClientOrders {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kyc: Option<OrderKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named_email: Option<OrderKey>,
     #[serde(flatten)]
-    fields: BTreeMap<Field, OrderKey>,
+    profile: Orders<Field>,
+}
+
+impl ClientOrders {
+    fn of(client: &Client) -> Self {
+        let named_email = client.facts.get(&Field::NamedEmail).map(|fact| fact.order);
+        let profile = Orders::but_for(&client.facts, Some(Field::NamedEmail));
+        Self { kyc: client.kyc.order, named_email, profile }
+    }
 }
 
 impl Row {
     fn of(client: &Client) -> DbResult<Self> {
         let value = |field| client.value(field).map(str::to_owned);
-        let fields = client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
-        let orders = Orders { kyc: client.kyc.order, fields };
         Ok(Self {
             id: client.id.to_string(),
             source: client.source.clone(),
@@ -97,7 +106,7 @@ impl Row {
             kyc_notes: client.kyc.notes.clone(),
             kyc_updated_at: client.kyc_updated_at().map(UtcTime::of),
             registered_at: client.registered_at.map(UtcTime::of),
-            field_orders: stored(serde_json::to_string(&orders))?,
+            field_orders: stored(serde_json::to_string(&ClientOrders::of(client)))?,
             merged_into: client.merged_into.map(|into| into.to_string()),
             created_at: UtcTime::of(client.created_at),
             updated_at: UtcTime::of(client.updated_at),
@@ -106,9 +115,9 @@ impl Row {
     }
 
     pub(super) fn into_client(self) -> DbResult<Client> {
-        let orders: Orders = stored(serde_json::from_str(&self.field_orders))?;
+        let ClientOrders { kyc, named_email, profile } = stored(serde_json::from_str(&self.field_orders))?;
         let mut facts = Facts::new();
-        let email = if orders.fields.contains_key(&Field::Email) { Field::Email } else { Field::NamedEmail };
+        let email = if named_email.is_some() { Field::NamedEmail } else { Field::Email };
         for (field, value) in [
             (email, self.email),
             (Field::FirstName, self.first_name),
@@ -117,8 +126,9 @@ impl Row {
             (Field::Country, self.country),
             (Field::Language, self.language),
         ] {
-            if let (Some(value), Some(order)) = (value, orders.fields.get(&field)) {
-                facts.insert(field, Fact { value, order: *order });
+            let order = if field == Field::NamedEmail { named_email } else { profile.of_field(field) };
+            if let (Some(value), Some(order)) = (value, order) {
+                facts.insert(field, Fact { value, order });
             }
         }
         let kyc_status = KycStatus::ALL.into_iter().find(|status| status.as_str() == self.kyc_status);
@@ -128,7 +138,7 @@ impl Row {
             client_id: self.client_id,
             facts,
             status: word(ClientStatus::parse(&self.status))?,
-            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: orders.kyc },
+            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: kyc },
             registered_at: self.registered_at.map(timestamp),
             merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
             created_at: timestamp(self.created_at),
@@ -144,6 +154,9 @@ fn timestamp(time: UtcTime) -> Timestamp {
 
 /// The ids of a source's clients with these clientIds.
 pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
+    if client_ids.is_empty() {
+        return Ok(Vec::new());
+    }
     match conn {
         Conn::Postgres(conn) => {
             // One probe of the key for each: in any other form a plan may walk over all clients of the source.
@@ -276,6 +289,9 @@ pub(crate) fn other_client_ids(conn: &mut Conn, of: &Client, key: &EmailKey) -> 
 
 /// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.
 pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let query = clients::table
         .filter(clients::id.eq_any(ids))
         .filter(clients::merged_into.is_null())
