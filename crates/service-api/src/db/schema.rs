@@ -130,7 +130,7 @@ diesel::table! {
     use diesel::sql_types::{Nullable, Text};
     use db::types::Instant;
 
-    activities (id) {
+    activities (client, created_at, id) {
         id -> Text,
         client -> Text,
         #[sql_name = "type"]
