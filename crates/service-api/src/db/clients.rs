@@ -1,5 +1,6 @@
 //! The client record as rows. A merged record stays as a pointer to the one that has all of it.
 
+mod naming;
 mod writing;
 
 use contract::clock::Timestamp;
@@ -8,11 +9,11 @@ use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
 use db::types::UtcTime;
-use db::{Conn, DbError, DbResult, on_backend, prepared};
+use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{Array, Text};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use naming::{ids_of_client_ids, ids_of_holders, known_by_address_alone};
 
 use super::orders::Orders;
 use super::schema::{client_emails, clients};
@@ -152,61 +153,6 @@ fn timestamp(time: UtcTime) -> Timestamp {
     time.0.into()
 }
 
-/// The ids of a source's clients with these clientIds.
-pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
-    if client_ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    match conn {
-        Conn::Postgres(conn) => {
-            // One probe of the key for each: in any other form a plan may walk over all clients of the source.
-            let query = prepared(
-                "select found.id from unnest(?) as asked (client_id) cross join lateral (select id from clients \
-                 where source = ? and client_id = asked.client_id limit 1) as found",
-            );
-            let rows: Vec<Id> =
-                query.bind::<Array<Text>, _>(client_ids).bind::<Text, _>(source).load(conn)?;
-            Ok(rows.into_iter().map(|row| row.id).collect())
-        }
-        Conn::Sqlite(conn) => Ok(clients::table
-            .filter(clients::source.eq(source))
-            .filter(clients::client_id.eq_any(client_ids))
-            .select(clients::id)
-            .load(conn)?),
-    }
-}
-
-/// The ids of those of a source's clients without a clientId that have or had one of these addresses.
-pub(crate) fn known_by_address_alone(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let rows: Vec<Id> = match conn {
-        // A probe for each, as above.
-        Conn::Postgres(c) => prepared(
-            "select found.id from unnest(?) as asked (email_key) cross join lateral (select c.id from clients c \
-             where c.source = ? and c.email_key = asked.email_key and c.client_id is null and c.merged_into is null \
-             union all select c.id from client_emails e join clients c on c.id = e.client \
-             where e.email_key = asked.email_key and c.source = ? and c.client_id is null and c.merged_into is null) as found",
-        )
-        .bind::<Array<Text>, _>(keys)
-        .bind::<Text, _>(source)
-        .bind::<Text, _>(source)
-        .load(c)?,
-        Conn::Sqlite(c) => sql_query(
-            "select id from clients where source = ?1 and email_key in (select value from json_each(?2)) \
-             and client_id is null and merged_into is null union all \
-             select c.id from client_emails e join clients c on c.id = e.client \
-             where e.email_key in (select value from json_each(?2)) and c.source = ?1 \
-             and c.client_id is null and c.merged_into is null",
-        )
-        .bind::<Text, _>(source)
-        .bind::<Text, _>(stored(serde_json::to_string(keys))?)
-        .load(c)?,
-    };
-    Ok(rows.into_iter().map(|row| row.id).collect())
-}
-
 /// The live clients that have this address, of all sources; where nobody has it, those that had it. Nearest first, as
 /// [`crate::domain::lookup::Rank`] has it; that one decides, this order only says whom to look at.
 pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> {
@@ -237,40 +183,6 @@ pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> 
             .load(c))?;
     }
     rows.into_iter().map(Row::into_client).collect()
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = Text)]
-    id: String,
-}
-
-/// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders`]: one
-/// statement, however many addresses a batch names.
-pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ranked = |keys: &str, source: &str| {
-        sql_query(format!(
-            "with holders as (select email_key, false as former, id from clients where email_key in ({keys}) \
-             union all select email_key, true, client from client_emails where email_key in ({keys})) \
-             select distinct id from (select c.id, row_number() over (partition by h.email_key order by \
-             h.former, c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id) as place \
-             from holders h join clients c on c.id = h.id \
-             where c.source = {source} and c.merged_into is null) as ranked where place <= {MOST_HOLDERS}"
-        ))
-    };
-    let rows: Vec<Id> = match conn {
-        Conn::Postgres(c) => {
-            ranked("select unnest($1)", "$2").bind::<Array<Text>, _>(keys).bind::<Text, _>(source).load(c)?
-        }
-        Conn::Sqlite(c) => ranked("select value from json_each(?1)", "?2")
-            .bind::<Text, _>(stored(serde_json::to_string(keys))?)
-            .bind::<Text, _>(source)
-            .load(c)?,
-    };
-    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// The clientIds of other live clients that have this address now, least first, at most [`MOST_HOLDERS`].
