@@ -1,11 +1,11 @@
 //! The client record as rows. A merged record stays as a pointer to the one that has all of it.
 
+mod holders;
 mod writing;
 
 use std::collections::BTreeMap;
 
 use contract::clock::Timestamp;
-use contract::email::EmailKey;
 use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
@@ -23,11 +23,13 @@ use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 use crate::domain::search;
 
+pub(crate) use holders::{holders, other_client_ids};
+
 /// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
 /// platform gave it to several clientIds.
 const MOST_HOLDERS: i64 = 100;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub(super) struct Row {
     id: String,
@@ -179,35 +181,13 @@ pub(crate) fn known_by_address_alone(
         .load(c))?)
 }
 
-/// The live clients that have or had this address, of all sources. Nearest first, as [`crate::domain::lookup::Rank`] has it; that
-/// one decides, this order only says whom to look at.
-pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> {
-    let key = key.as_str();
-    let rows: Vec<Row> = on_backend!(conn, |c| client_emails::table
-        .inner_join(clients::table)
-        .filter(client_emails::email_key.eq(key))
-        .filter(clients::merged_into.is_null())
-        .order((
-            clients::email_key.ne(key),
-            clients::registered_at.is_null(),
-            clients::registered_at,
-            clients::client_id.is_null(),
-            clients::client_id,
-            clients::id,
-        ))
-        .limit(MOST_HOLDERS)
-        .select(Row::as_select())
-        .load(c))?;
-    rows.into_iter().map(Row::into_client).collect()
-}
-
 #[derive(QueryableByName)]
 struct Id {
     #[diesel(sql_type = Text)]
     id: String,
 }
 
-/// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders`]: one
+/// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders()`]: one
 /// statement, however many addresses a batch names.
 pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
     let ranked = |keys: &str, source: &str| {
@@ -229,20 +209,6 @@ pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> Db
             .load(c)?,
     };
     Ok(rows.into_iter().map(|row| row.id).collect())
-}
-
-/// The clientIds of other live clients that have this address now, least first, at most [`MOST_HOLDERS`].
-pub(crate) fn other_client_ids(conn: &mut Conn, of: &Client, key: &EmailKey) -> DbResult<Vec<String>> {
-    let ids: Vec<Option<String>> = on_backend!(conn, |c| clients::table
-        .filter(clients::email_key.eq(key.as_str()))
-        .filter(clients::merged_into.is_null())
-        .filter(clients::client_id.is_not_null())
-        .filter(clients::id.ne(of.id.to_string()))
-        .order(clients::client_id)
-        .limit(MOST_HOLDERS)
-        .select(clients::client_id)
-        .load(c))?;
-    Ok(ids.into_iter().flatten().collect())
 }
 
 /// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.
