@@ -8,6 +8,7 @@ use contract::internal::{AUDIT_LOG, PLATFORM, SSO_ISSUER, WEBHOOK_INGEST};
 use contract::kyc::KycWords;
 use contract::money::Currency;
 use contract::resources::ClientRecord;
+use db::pace::Pace;
 use db::{BatchOptions, BatchReader, Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::cursor::Cursors;
@@ -71,7 +72,9 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     entries.watch(&metrics, &database, &clock);
     let by_address = BatchReader::start(&database, &BY_ADDRESS, find::by_emails)?;
     outbox::watch_writer(&metrics, by_address.batches());
-    let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    // Whoever reads waits for an entry to be durable here; on its way to the trail it waits for them.
+    let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone())
+        .at(Pace::behind(entries.pressure()));
     let checked = database.clone();
     let readiness = Readiness::new().check("database", move || MIGRATIONS.require_current(&checked));
     let kit = Kit {
