@@ -27,9 +27,10 @@ use crate::jobs::idempotency_keys::Purge;
 use crate::jobs::search_texts::Fill;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
-/// How look-ups by address share transactions: more than wait at once are answered 503, and a batch is one statement for each table.
+/// How look-ups by address share transactions: those beyond what may wait are answered 503. One thread makes the larger batches: what
+/// a read costs is the way to the database and back more than the look-up itself.
 const BY_ADDRESS: BatchOptions =
-    BatchOptions { name: "service-api.by-address", capacity: 4096, batch: 128, threads: 2 };
+    BatchOptions { name: "service-api.by-address", capacity: 4096, batch: 128, threads: 1 };
 
 /// What handlers share.
 pub(crate) struct State {

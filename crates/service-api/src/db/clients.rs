@@ -3,8 +3,6 @@
 mod holders;
 mod writing;
 
-use std::collections::BTreeMap;
-
 use contract::clock::Timestamp;
 use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
@@ -16,7 +14,8 @@ use diesel::sql_query;
 use diesel::sql_types::{Array, Text};
 use serde::{Deserialize, Serialize};
 
-use super::schema::{client_emails, clients};
+use super::orders::Orders;
+use super::schema::clients;
 use super::{stored, word};
 use crate::domain::client::{Client, Field, Kyc};
 use crate::domain::facts::{Fact, Facts};
@@ -69,20 +68,30 @@ impl Written {
     }
 }
 
-/// `field_orders`: the order key of each field that an event has said, and of the identity check.
+/// `field_orders`: the order keys of the profile, and of the identity check. Where the client was only named by the address, not told
+/// that it is its own, that stands apart.
 #[derive(Serialize, Deserialize)]
-struct Orders {
+#[serde(rename_all = "camelCase")]
+struct ClientOrders {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kyc: Option<OrderKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named_email: Option<OrderKey>,
     #[serde(flatten)]
-    fields: BTreeMap<Field, OrderKey>,
+    profile: Orders<Field>,
+}
+
+impl ClientOrders {
+    fn of(client: &Client) -> Self {
+        let named_email = client.facts.get(&Field::NamedEmail).map(|fact| fact.order);
+        let profile = Orders::but_for(&client.facts, Some(Field::NamedEmail));
+        Self { kyc: client.kyc.order, named_email, profile }
+    }
 }
 
 impl Row {
     fn of(client: &Client) -> DbResult<Self> {
         let value = |field| client.value(field).map(str::to_owned);
-        let fields = client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
-        let orders = Orders { kyc: client.kyc.order, fields };
         Ok(Self {
             id: client.id.to_string(),
             source: client.source.clone(),
@@ -99,7 +108,7 @@ impl Row {
             kyc_notes: client.kyc.notes.clone(),
             kyc_updated_at: client.kyc_updated_at().map(UtcTime::of),
             registered_at: client.registered_at.map(UtcTime::of),
-            field_orders: stored(serde_json::to_string(&orders))?,
+            field_orders: stored(serde_json::to_string(&ClientOrders::of(client)))?,
             merged_into: client.merged_into.map(|into| into.to_string()),
             created_at: UtcTime::of(client.created_at),
             updated_at: UtcTime::of(client.updated_at),
@@ -108,9 +117,9 @@ impl Row {
     }
 
     pub(super) fn into_client(self) -> DbResult<Client> {
-        let orders: Orders = stored(serde_json::from_str(&self.field_orders))?;
+        let ClientOrders { kyc, named_email, profile } = stored(serde_json::from_str(&self.field_orders))?;
         let mut facts = Facts::new();
-        let email = if orders.fields.contains_key(&Field::Email) { Field::Email } else { Field::NamedEmail };
+        let email = if named_email.is_some() { Field::NamedEmail } else { Field::Email };
         for (field, value) in [
             (email, self.email),
             (Field::FirstName, self.first_name),
@@ -119,8 +128,9 @@ impl Row {
             (Field::Country, self.country),
             (Field::Language, self.language),
         ] {
-            if let (Some(value), Some(order)) = (value, orders.fields.get(&field)) {
-                facts.insert(field, Fact { value, order: *order });
+            let order = if field == Field::NamedEmail { named_email } else { profile.of_field(field) };
+            if let (Some(value), Some(order)) = (value, order) {
+                facts.insert(field, Fact { value, order });
             }
         }
         let kyc_status = KycStatus::ALL.into_iter().find(|status| status.as_str() == self.kyc_status);
@@ -130,7 +140,7 @@ impl Row {
             client_id: self.client_id,
             facts,
             status: word(ClientStatus::parse(&self.status))?,
-            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: orders.kyc },
+            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: kyc },
             registered_at: self.registered_at.map(timestamp),
             merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
             created_at: timestamp(self.created_at),
@@ -146,6 +156,9 @@ fn timestamp(time: UtcTime) -> Timestamp {
 
 /// The ids of a source's clients with these clientIds.
 pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
+    if client_ids.is_empty() {
+        return Ok(Vec::new());
+    }
     match conn {
         Conn::Postgres(conn) => {
             // One probe of the key for each: in any other form a plan may walk over all clients of the source.
@@ -165,20 +178,35 @@ pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&st
     }
 }
 
-/// The ids of those of a source's clients without a clientId that have or had one of these addresses, each with its address.
-pub(crate) fn known_by_address_alone(
-    conn: &mut Conn,
-    source: &str,
-    keys: &[&str],
-) -> DbResult<Vec<(String, String)>> {
-    Ok(on_backend!(conn, |c| client_emails::table
-        .inner_join(clients::table)
-        .filter(client_emails::email_key.eq_any(keys))
-        .filter(clients::source.eq(source))
-        .filter(clients::client_id.is_null())
-        .filter(clients::merged_into.is_null())
-        .select((clients::id, client_emails::email_key))
-        .load(c))?)
+/// The ids of those of a source's clients without a clientId that have or had one of these addresses.
+pub(crate) fn known_by_address_alone(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Id> = match conn {
+        // A probe for each, as above.
+        Conn::Postgres(c) => prepared(
+            "select found.id from unnest(?) as asked (email_key) cross join lateral (select c.id from clients c \
+             where c.source = ? and c.email_key = asked.email_key and c.client_id is null and c.merged_into is null \
+             union all select c.id from client_emails e join clients c on c.id = e.client \
+             where e.email_key = asked.email_key and c.source = ? and c.client_id is null and c.merged_into is null) as found",
+        )
+        .bind::<Array<Text>, _>(keys)
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(source)
+        .load(c)?,
+        Conn::Sqlite(c) => sql_query(
+            "select id from clients where source = ?1 and email_key in (select value from json_each(?2)) \
+             and client_id is null and merged_into is null union all \
+             select c.id from client_emails e join clients c on c.id = e.client \
+             where e.email_key in (select value from json_each(?2)) and c.source = ?1 \
+             and c.client_id is null and c.merged_into is null",
+        )
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(stored(serde_json::to_string(keys))?)
+        .load(c)?,
+    };
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 #[derive(QueryableByName)]
@@ -190,13 +218,17 @@ struct Id {
 /// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders()`]: one
 /// statement, however many addresses a batch names.
 pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let ranked = |keys: &str, source: &str| {
         sql_query(format!(
-            "select distinct id from (select c.id, row_number() over (partition by e.email_key order by \
-             coalesce(c.email_key <> e.email_key, true), c.registered_at is null, c.registered_at, c.client_id is null, \
-             c.client_id, c.id) as place from client_emails e join clients c on c.id = e.client \
-             where e.email_key in ({keys}) and c.source = {source} and c.merged_into is null) as ranked \
-             where place <= {MOST_HOLDERS}"
+            "with holders as (select email_key, false as former, id from clients where email_key in ({keys}) \
+             union all select email_key, true, client from client_emails where email_key in ({keys})) \
+             select distinct id from (select c.id, row_number() over (partition by h.email_key order by \
+             h.former, c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id) as place \
+             from holders h join clients c on c.id = h.id \
+             where c.source = {source} and c.merged_into is null) as ranked where place <= {MOST_HOLDERS}"
         ))
     };
     let rows: Vec<Id> = match conn {
@@ -213,6 +245,9 @@ pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> Db
 
 /// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.
 pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let query = clients::table
         .filter(clients::id.eq_any(ids))
         .filter(clients::merged_into.is_null())

@@ -1,5 +1,6 @@
-//! Who has or had an address, for many addresses at once. `clients` says who has it now, `client_emails` who had it; where the latter names
-//! a present holder too, that one is found once.
+//! Who has or had an address, for many addresses at once. `clients` says who has it now, `client_emails` who had it.
+
+use std::collections::BTreeSet;
 
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
@@ -21,67 +22,93 @@ struct Held {
     row: Row,
 }
 
-/// The live clients that have or had each of these addresses, of all sources, each with the address. Who has it now comes first, then
-/// nearest first, as [`crate::domain::lookup::Rank`] has it; that one decides, this order only says whom to look at.
+/// The live clients that have each of these addresses, of all sources, or, where nobody has it, those that had it; each with the address.
+/// Nearest first, as [`crate::domain::lookup::Rank`] has it; that one decides, this order only says whom to look at.
+///
+/// Call it over one snapshot: a look-up that sees an address move between the two tables would find nobody.
 pub(crate) fn holders(conn: &mut Conn, keys: &[&str]) -> DbResult<Vec<(String, Client)>> {
-    let held = match conn {
-        Conn::Postgres(conn) => of_postgres(conn, keys)?,
-        Conn::Sqlite(conn) => {
-            let mut held = Vec::new();
-            for key in keys {
-                held.extend(of_sqlite(conn, key)?);
-            }
-            held
-        }
+    let mut held = match conn {
+        Conn::Postgres(conn) => present(conn, keys)?,
+        Conn::Sqlite(conn) => each(keys, |key| present_of_sqlite(conn, key))?,
     };
+    let nobody: Vec<&str> = {
+        let found: BTreeSet<&str> = held.iter().map(|held| held.asked.as_str()).collect();
+        keys.iter().copied().filter(|key| !found.contains(key)).collect()
+    };
+    if !nobody.is_empty() {
+        held.extend(match conn {
+            Conn::Postgres(conn) => former(conn, &nobody)?,
+            Conn::Sqlite(conn) => each(&nobody, |key| former_of_sqlite(conn, key))?,
+        });
+    }
     held.into_iter().map(|Held { asked, row }| Ok((asked, row.into_client()?))).collect()
 }
 
-/// For each address a probe of either index: in any other form a plan may walk over all clients.
-fn of_postgres(conn: &mut PgConnection, keys: &[&str]) -> DbResult<Vec<Held>> {
+/// A probe of the index for each address: in any other form a plan may walk over all clients.
+fn present(conn: &mut PgConnection, keys: &[&str]) -> DbResult<Vec<Held>> {
     let query = prepared(
         "select asked.key as asked, id, source, client_id, email, email_key, first_name, last_name, phone, country, language, \
          status, kyc_status, kyc_notes, kyc_updated_at, registered_at, field_orders, merged_into, created_at, updated_at, version \
          from unnest(?) as asked (key) cross join lateral (\
-         (select c.* from clients c where c.email_key = asked.key and c.merged_into is null \
-         order by c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id limit ?) \
-         union all \
-         (select c.* from client_emails e join clients c on c.id = e.client \
-         where e.email_key = asked.key and c.merged_into is null and c.email_key is distinct from asked.key \
-         order by c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id limit ?)) as held",
+         select * from clients c where c.email_key = asked.key and c.merged_into is null \
+         order by c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id limit ?) as held",
     );
-    Ok(query
-        .bind::<Array<Text>, _>(keys)
-        .bind::<BigInt, _>(MOST_HOLDERS)
-        .bind::<BigInt, _>(MOST_HOLDERS)
+    Ok(query.bind::<Array<Text>, _>(keys).bind::<BigInt, _>(MOST_HOLDERS).load(conn)?)
+}
+
+/// As [`present`].
+fn former(conn: &mut PgConnection, keys: &[&str]) -> DbResult<Vec<Held>> {
+    let query = prepared(
+        "select asked.key as asked, id, source, client_id, email, email_key, first_name, last_name, phone, country, language, \
+         status, kyc_status, kyc_notes, kyc_updated_at, registered_at, field_orders, merged_into, created_at, updated_at, version \
+         from unnest(?) as asked (key) cross join lateral (\
+         select c.* from client_emails e join clients c on c.id = e.client \
+         where e.email_key = asked.key and c.merged_into is null \
+         order by c.registered_at is null, c.registered_at, c.client_id is null, c.client_id, c.id limit ?) as held",
+    );
+    Ok(query.bind::<Array<Text>, _>(keys).bind::<BigInt, _>(MOST_HOLDERS).load(conn)?)
+}
+
+/// SQLite is asked for one address after the other: that costs it no more.
+fn each(keys: &[&str], mut find: impl FnMut(&str) -> DbResult<Vec<Row>>) -> DbResult<Vec<Held>> {
+    let mut held = Vec::new();
+    for key in keys {
+        held.extend(find(key)?.into_iter().map(|row| Held { asked: (*key).to_owned(), row }));
+    }
+    Ok(held)
+}
+
+fn present_of_sqlite(conn: &mut SqliteConnection, key: &str) -> DbResult<Vec<Row>> {
+    Ok(clients::table
+        .filter(clients::email_key.eq(key))
+        .filter(clients::merged_into.is_null())
+        .order((
+            clients::registered_at.is_null(),
+            clients::registered_at,
+            clients::client_id.is_null(),
+            clients::client_id,
+            clients::id,
+        ))
+        .limit(MOST_HOLDERS)
+        .select(Row::as_select())
         .load(conn)?)
 }
 
-fn of_sqlite(conn: &mut SqliteConnection, key: &str) -> DbResult<Vec<Held>> {
-    let nearest = (
-        clients::registered_at.is_null(),
-        clients::registered_at,
-        clients::client_id.is_null(),
-        clients::client_id,
-        clients::id,
-    );
-    let now: Vec<Row> = clients::table
-        .filter(clients::email_key.eq(key))
-        .filter(clients::merged_into.is_null())
-        .order(nearest)
-        .limit(MOST_HOLDERS)
-        .select(Row::as_select())
-        .load(conn)?;
-    let formerly: Vec<Row> = client_emails::table
+fn former_of_sqlite(conn: &mut SqliteConnection, key: &str) -> DbResult<Vec<Row>> {
+    Ok(client_emails::table
         .inner_join(clients::table)
         .filter(client_emails::email_key.eq(key))
         .filter(clients::merged_into.is_null())
-        .filter(clients::email_key.is_null().or(clients::email_key.ne(key)))
-        .order(nearest)
+        .order((
+            clients::registered_at.is_null(),
+            clients::registered_at,
+            clients::client_id.is_null(),
+            clients::client_id,
+            clients::id,
+        ))
         .limit(MOST_HOLDERS)
         .select(Row::as_select())
-        .load(conn)?;
-    Ok(now.into_iter().chain(formerly).map(|row| Held { asked: key.to_owned(), row }).collect())
+        .load(conn)?)
 }
 
 /// Another client of the same address.
