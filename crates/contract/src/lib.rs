@@ -4,6 +4,7 @@
 //! and the readers beside them take what platforms really send. Nothing here panics on input.
 
 pub mod audit;
+pub mod canonical;
 pub mod clock;
 pub mod email;
 pub mod events;

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 const CROWD: usize = 16;
 
 /// A batch says nothing about the present after so long.
-const RECENT: Duration = Duration::from_millis(100);
+const RECENT: Duration = Duration::from_millis(50);
+
+/// How often who rests looks up.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Under pressure, work that may lag rests so many times as long as it takes.
 const RESTS: u32 = 9;
@@ -63,11 +66,18 @@ impl Pace {
         Self(Some(pressure))
     }
 
-    /// How long to rest after a piece of work that took `took`, while the oldest of what waits is `age` old. Zero where nobody is in the
-    /// way, or the work has waited for too long already: it lags behind a burst, and keeps up with what lasts.
-    pub fn rest(&self, took: Duration, age: Duration) -> Duration {
-        let high = self.0.as_ref().is_some_and(Pressure::is_high);
-        if high && age < PATIENCE { took * RESTS } else { Duration::ZERO }
+    /// Rests after a piece of work that took `took`, while the oldest of what waits is `age` old: not at all where nobody is in the way,
+    /// or the work has waited for too long already, and no longer than somebody is. So it lags behind a burst, and keeps up with what
+    /// lasts.
+    pub async fn rest(&self, took: Duration, age: Duration) {
+        let until = Instant::now() + took * RESTS;
+        while age < PATIENCE && self.is_pressed() && Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn is_pressed(&self) -> bool {
+        self.0.as_ref().is_some_and(Pressure::is_high)
     }
 }
 
@@ -75,22 +85,38 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn work_rests_only_while_callers_queue_and_not_for_ever() {
-        let (pressure, took) = (Pressure::default(), Duration::from_millis(7));
+    /// Whether a rest is none: one that ends without having waited.
+    async fn is_at_work(pace: &Pace, took: Duration, age: Duration) -> bool {
+        let mut rest = std::pin::pin!(pace.rest(took, age));
+        std::future::poll_fn(|context| std::task::Poll::Ready(rest.as_mut().poll(context).is_ready())).await
+    }
+
+    #[tokio::test]
+    async fn work_rests_only_while_callers_queue_and_not_for_ever() {
+        let (pressure, took) = (Pressure::default(), Duration::from_secs(3_600));
         let pace = Pace::behind(pressure.clone());
         let young = Duration::from_secs(1);
-        assert_eq!(pace.rest(took, young), Duration::ZERO, "nothing was written yet");
+        assert!(is_at_work(&pace, took, young).await, "nothing was written yet");
         pressure.note(CROWD - 1);
-        assert_eq!(pace.rest(took, young), Duration::ZERO, "nobody queues");
+        assert!(is_at_work(&pace, took, young).await, "nobody queues");
         // A batch that was taken long ago is no pressure: noted again and again, until one look comes within its time.
-        let rests = (0..1_000).any(|_| {
+        let mut rests = false;
+        for _ in 0..1_000 {
             pressure.note(CROWD);
-            pace.rest(took, young) == took * RESTS
-        });
+            rests |= !is_at_work(&pace, took, young).await;
+        }
         assert!(rests);
         pressure.note(CROWD);
-        assert_eq!(pace.rest(took, PATIENCE), Duration::ZERO, "it waited long enough");
-        assert_eq!(Pace::default().rest(took, young), Duration::ZERO, "it has nobody to wait for");
+        assert!(is_at_work(&pace, took, PATIENCE).await, "it waited long enough");
+        assert!(is_at_work(&pace, Duration::ZERO, young).await, "it did nothing to rest from");
+        assert!(is_at_work(&Pace::default(), took, young).await, "it has nobody to wait for");
+    }
+
+    /// An hour's rest is over once nobody queues any more.
+    #[tokio::test]
+    async fn a_rest_ends_with_what_it_is_for() {
+        let pressure = Pressure::default();
+        pressure.note(CROWD);
+        Pace::behind(pressure).rest(Duration::from_secs(3_600), Duration::ZERO).await;
     }
 }

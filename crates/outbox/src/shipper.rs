@@ -29,6 +29,8 @@ const BATCH: i64 = 500;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// How often it looks by itself: for rows of other replicas, and of processes that died before they woke anyone.
 const POLL: Duration = Duration::from_secs(1);
+/// Between the starts of two rounds, unless the first was full: so long a little work gathers, lest it makes a call for each entry.
+const GATHER: Duration = Duration::from_millis(100);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between rounds that failed.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
@@ -118,13 +120,12 @@ impl Shipper {
             let now = self.clock.now();
             self.alarm.look(self.oldest, now);
             match round {
-                Ok(Round::Shipped { full: false }) => failures = 0,
-                Ok(Round::Shipped { full: true }) => {
+                Ok(Round::Shipped { full }) => {
                     failures = 0;
-                    let age = self.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
-                    let rest = self.pace.rest(start.elapsed(), age);
-                    if !rest.is_zero() {
-                        tokio::time::sleep(rest).await;
+                    let took = start.elapsed();
+                    match full {
+                        true => self.pace.rest(took, self.age(now)).await,
+                        false => tokio::time::sleep(GATHER.saturating_sub(took)).await,
                     }
                 }
                 Ok(Round::Idle) => {
@@ -141,6 +142,11 @@ impl Shipper {
                 }
             }
         }
+    }
+
+    /// How old the oldest is of what waits.
+    fn age(&self, now: Timestamp) -> Duration {
+        self.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest))
     }
 
     async fn round(&mut self) -> Result<Round, Trouble> {

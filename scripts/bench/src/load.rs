@@ -33,8 +33,8 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     pub(crate) length: Duration,
     pub(crate) rhythm: Rhythm,
-    /// How many acknowledged requests await their effect, as somebody else keeps counting.
-    pub(crate) unfinished: Arc<AtomicU64>,
+    /// How many requests have had their effect, as somebody else keeps counting.
+    pub(crate) finished: Arc<AtomicU64>,
 }
 
 /// When the next request is sent.
@@ -44,7 +44,7 @@ pub(crate) enum Rhythm {
     Closed,
     /// When it is due, at so many a second, whatever is answered.
     Open(f64),
-    /// Once the last one of its connection is answered, unless so many await their effect, as [`Load::unfinished`] has it.
+    /// Once the last one of its connection is answered, unless so many await their effect, by [`Load::finished`].
     Behind(u64),
 }
 
@@ -188,7 +188,7 @@ impl Shared {
             Rhythm::Open(rate) => rate,
             Rhythm::Closed => return (Instant::now() < self.end).then_some((number, None)),
             Rhythm::Behind(most) => {
-                while self.load.unfinished.load(Ordering::Relaxed) >= most {
+                while number.saturating_sub(self.load.finished.load(Ordering::Relaxed)) >= most {
                     if Instant::now() >= self.end {
                         return None;
                     }

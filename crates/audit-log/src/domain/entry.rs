@@ -7,6 +7,7 @@ use auth::digest::sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::audit::Sealed;
+use contract::canonical;
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
 use contract::json::pointer_token;
@@ -82,24 +83,26 @@ impl BadEntry {
 
 /// Checks an entry on its way in, and opens it. An entry that passes can be stored as it is, and opened at any later time.
 pub(crate) fn admit(sealed: &Sealed) -> Result<Opened, BadEntry> {
-    let payload = parse(&sealed.payload)?;
-    if serde_json_canonicalizer::to_string(&payload).ok().as_deref() != Some(sealed.payload.as_str()) {
+    let mut payload = parse(&sealed.payload)?;
+    if canonical::text(&payload).ok().as_deref() != Some(sealed.payload.as_str()) {
         return Err(BadEntry::NotCanonical);
     }
     let disclosed = disclosed(&sealed.disclosures);
     let mut opening = Opening { disclosed: &disclosed, used: 0 };
-    let opened = opening.open(payload, "");
+    opening.open(&mut payload, &mut String::new());
     if opening.used != sealed.disclosures.len() {
         return Err(BadEntry::Disclosure);
     }
-    let opened = read(opened)?;
+    let opened = read(payload)?;
     if opened.id == sealed.id { Ok(opened) } else { Err(BadEntry::OtherId) }
 }
 
 /// Opens a stored entry. What has no disclosure (any more) is `null`.
 pub(crate) fn open(payload: &str, disclosures: &[String]) -> Result<Opened, BadEntry> {
     let disclosed = disclosed(disclosures);
-    read(Opening { disclosed: &disclosed, used: 0 }.open(parse(payload)?, ""))
+    let mut payload = parse(payload)?;
+    Opening { disclosed: &disclosed, used: 0 }.open(&mut payload, &mut String::new());
+    read(payload)
 }
 
 fn parse(payload: &str) -> Result<Value, BadEntry> {
@@ -130,26 +133,36 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// The value with its digests replaced. A disclosure counts only at the place it was made for. The depth is limited by the
-    /// parser's.
-    fn open(&mut self, value: Value, pointer: &str) -> Value {
+    /// Replaces the digests in the value that stands at `pointer`. A disclosure counts only at the place it was made for. The depth is
+    /// limited by the parser's.
+    fn open(&mut self, value: &mut Value, pointer: &mut String) {
         match value {
-            Value::Object(members) => match digest(&members) {
-                Some(digest) if !HOLDERS.contains(&pointer) => self.disclose(digest, pointer),
-                _ => {
-                    let member = |(name, value): (String, Value)| {
-                        let step = format!("{pointer}/{}", pointer_token(&name));
-                        (name, self.open(value, &step))
-                    };
-                    Value::Object(members.into_iter().map(member).collect())
+            Value::Object(members) => match digest(members) {
+                Some(digest) if !HOLDERS.contains(&pointer.as_str()) => {
+                    *value = self.disclose(digest, pointer)
                 }
+                _ => members
+                    .iter_mut()
+                    .for_each(|(name, member)| self.step(member, pointer, &pointer_token(name))),
             },
             Value::Array(items) => {
-                let item = |(index, value)| self.open(value, &format!("{pointer}/{index}"));
-                Value::Array(items.into_iter().enumerate().map(item).collect())
+                let items = items.iter_mut().enumerate();
+                items.for_each(|(index, item)| self.step(item, pointer, &index.to_string()));
             }
-            other => other,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+
+    /// Opens what stands one step below `pointer`.
+    fn step(&mut self, value: &mut Value, pointer: &mut String, token: &str) {
+        if !(value.is_object() || value.is_array()) {
+            return;
+        }
+        let length = pointer.len();
+        pointer.push('/');
+        pointer.push_str(token);
+        self.open(value, pointer);
+        pointer.truncate(length);
     }
 
     fn disclose(&mut self, digest: &str, pointer: &str) -> Value {

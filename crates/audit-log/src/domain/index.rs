@@ -47,7 +47,10 @@ impl Index {
 
 /// A value as an index holds it, and as a filter must ask for it.
 pub(crate) fn key(text: &str) -> String {
-    text.chars().map(storable).take(INDEXED_CHARS).collect()
+    match text.len() <= INDEXED_CHARS && !text.contains('\0') {
+        true => text.to_owned(),
+        false => text.chars().map(storable).take(INDEXED_CHARS).collect(),
+    }
 }
 
 /// A time as an index holds it: not before 1970, where no entry is and not every database can go.
@@ -57,7 +60,16 @@ pub(crate) fn time(time: Timestamp) -> Timestamp {
 
 /// A text as it is searched for: in lower case, character by character, so that a part of a text always folds as the whole does.
 pub(crate) fn folded(text: &str) -> String {
-    text.chars().map(storable).flat_map(char::to_lowercase).collect()
+    let mut folded = String::with_capacity(text.len());
+    fold(text, &mut folded);
+    folded
+}
+
+fn fold(text: &str, onto: &mut String) {
+    match text.is_ascii() && !text.contains('\0') {
+        true => onto.extend(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase()))),
+        false => onto.extend(text.chars().map(storable).flat_map(char::to_lowercase)),
+    }
 }
 
 /// PostgreSQL's text can't hold U+0000.
@@ -67,34 +79,36 @@ fn storable(character: char) -> char {
 
 /// Every text that an entry says, folded, a line each.
 fn haystack(entry: &Opened) -> String {
-    let id = entry.id.to_string();
-    let party = |id: Option<&String>| id.cloned();
-    let always = [&id, &entry.service, &entry.category, &entry.action, &entry.outcome, &entry.actor.kind];
-    let mut texts: Vec<String> = always.into_iter().cloned().collect();
-    texts.extend(entry.target.iter().map(|target| target.kind.clone()));
-    texts.extend(
-        [
-            party(entry.actor.id.as_ref()),
-            party(entry.target.as_ref().and_then(|target| target.id.as_ref())),
-            entry.reason.clone(),
-            entry.address.clone(),
-            entry.request_id.clone(),
-            entry.method.clone(),
-            entry.route.clone(),
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    entry.details.values().for_each(|detail| collect(detail, &mut texts));
-    texts.iter().map(|text| folded(text)).collect::<Vec<_>>().join("\n")
+    let (actor, target) = (&entry.actor, entry.target.as_ref());
+    let always = [&entry.service, &entry.category, &entry.action, &entry.outcome, &actor.kind];
+    let sometimes = [
+        target.map(|target| &target.kind),
+        actor.id.as_ref(),
+        target.and_then(|target| target.id.as_ref()),
+        entry.reason.as_ref(),
+        entry.address.as_ref(),
+        entry.request_id.as_ref(),
+        entry.method.as_ref(),
+        entry.route.as_ref(),
+    ];
+    let mut haystack = folded(&entry.id.to_string());
+    let texts = always.into_iter().chain(sometimes.into_iter().flatten());
+    texts.for_each(|text| line(text, &mut haystack));
+    entry.details.values().for_each(|detail| collect(detail, &mut haystack));
+    haystack
 }
 
-fn collect(detail: &Value, texts: &mut Vec<String>) {
+fn line(text: &str, haystack: &mut String) {
+    haystack.push('\n');
+    fold(text, haystack);
+}
+
+fn collect(detail: &Value, haystack: &mut String) {
     match detail {
-        Value::String(text) => texts.push(text.clone()),
-        Value::Number(number) => texts.push(number.to_string()),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-        Value::Object(members) => members.values().for_each(|member| collect(member, texts)),
+        Value::String(text) => line(text, haystack),
+        Value::Number(number) => line(&number.to_string(), haystack),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, haystack)),
+        Value::Object(members) => members.values().for_each(|member| collect(member, haystack)),
         Value::Bool(_) | Value::Null => {}
     }
 }

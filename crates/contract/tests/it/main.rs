@@ -1,6 +1,8 @@
 //! Tests of the words of the wire.
 
 #[cfg(test)]
+mod canonical;
+#[cfg(test)]
 mod clock;
 #[cfg(test)]
 mod corpus;

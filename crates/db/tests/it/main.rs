@@ -4,6 +4,7 @@
 mod access;
 #[cfg(test)]
 mod batch;
+mod batch_reader;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use auth::random::Random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contract::audit::{Entry, Sealed, Text, Value};
+use contract::canonical;
 use contract::json::pointer_token;
 use serde_json::{Map, Value as Json, json};
 
@@ -16,7 +17,7 @@ pub fn seal(entry: &Entry, random: &Random) -> Sealed {
     let mut sealer = Sealer { random, disclosures: Vec::new() };
     let payload = sealer.payload(entry);
     // Maps of text, whole numbers and flags: canonicalisation cannot fail.
-    let payload = serde_json_canonicalizer::to_string(&payload).unwrap_or_default();
+    let payload = canonical::text(&payload).unwrap_or_default();
     Sealed { id: entry.id, payload, disclosures: sealer.disclosures }
 }
 

@@ -1,10 +1,10 @@
 //! The client record as rows. A merged record stays as a pointer to the one that has all of it.
 
+mod holders;
 mod naming;
 mod writing;
 
 use contract::clock::Timestamp;
-use contract::email::EmailKey;
 use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
@@ -13,21 +13,22 @@ use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use naming::{ids_of_client_ids, ids_of_holders, known_by_address_alone};
-
 use super::orders::Orders;
-use super::schema::{client_emails, clients};
+use super::schema::clients;
 use super::{stored, word};
 use crate::domain::client::{Client, Field, Kyc};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 use crate::domain::search;
 
+pub(crate) use holders::{holders, other_client_ids};
+pub(crate) use naming::{ids_of_client_ids, ids_of_holders, known_by_address_alone};
+
 /// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
 /// platform gave it to several clientIds.
 const MOST_HOLDERS: i64 = 100;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub(super) struct Row {
     id: String,
@@ -151,52 +152,6 @@ impl Row {
 
 fn timestamp(time: UtcTime) -> Timestamp {
     time.0.into()
-}
-
-/// The live clients that have this address, of all sources; where nobody has it, those that had it. Nearest first, as
-/// [`crate::domain::lookup::Rank`] has it; that one decides, this order only says whom to look at.
-pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> {
-    let key = key.as_str();
-    let nearest = (
-        clients::registered_at.is_null(),
-        clients::registered_at,
-        clients::client_id.is_null(),
-        clients::client_id,
-        clients::id,
-    );
-    let mut rows: Vec<Row> = on_backend!(conn, |c| clients::table
-        .filter(clients::email_key.eq(key))
-        .filter(clients::merged_into.is_null())
-        .order(nearest)
-        .limit(MOST_HOLDERS)
-        .select(Row::as_select())
-        .load(c))?;
-    if rows.is_empty() {
-        // In the snapshot of the statement above: a look-up that sees an address move in between would find nobody.
-        rows = on_backend!(conn, |c| client_emails::table
-            .inner_join(clients::table)
-            .filter(client_emails::email_key.eq(key))
-            .filter(clients::merged_into.is_null())
-            .order(nearest)
-            .limit(MOST_HOLDERS)
-            .select(Row::as_select())
-            .load(c))?;
-    }
-    rows.into_iter().map(Row::into_client).collect()
-}
-
-/// The clientIds of other live clients that have this address now, least first, at most [`MOST_HOLDERS`].
-pub(crate) fn other_client_ids(conn: &mut Conn, of: &Client, key: &EmailKey) -> DbResult<Vec<String>> {
-    let ids: Vec<Option<String>> = on_backend!(conn, |c| clients::table
-        .filter(clients::email_key.eq(key.as_str()))
-        .filter(clients::merged_into.is_null())
-        .filter(clients::client_id.is_not_null())
-        .filter(clients::id.ne(of.id.to_string()))
-        .order(clients::client_id)
-        .limit(MOST_HOLDERS)
-        .select(clients::client_id)
-        .load(c))?;
-    Ok(ids.into_iter().flatten().collect())
 }
 
 /// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.

@@ -45,7 +45,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const BATCH: usize = 500;
 
 /// Between the starts of two batches, unless the first was full: so long a little work gathers, lest it makes a commit for each event.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(20);
 
 /// How many bytes of raw bodies one call carries at most, unless a single event has more: what service-api reads in one request
 /// is limited too.
@@ -142,11 +142,16 @@ impl Worker {
             match ended {
                 Ok(Step::Moved { full, age }) => {
                     let took = start.elapsed();
-                    // Where nothing piles up there is nothing to put off.
-                    let rest =
-                        if full { self.state.pace.rest(took, age) } else { GATHER.saturating_sub(took) };
-                    if self.queue == Queue::Fresh && !rest.is_zero() {
-                        pause(rest, &shutdown).await;
+                    match (self.queue, full) {
+                        (Queue::Failing, _) => {}
+                        (Queue::Fresh, true) => tokio::select! {
+                            () = self.state.pace.rest(took, age) => {}
+                            () = shutdown.requested() => {}
+                        },
+                        // Where nothing piles up there is nothing to put off.
+                        (Queue::Fresh, false) => {
+                            pause(GATHER.saturating_sub(took), &shutdown).await;
+                        }
                     }
                 }
                 Ok(Step::Choked) => {}

@@ -86,8 +86,8 @@ impl Bench {
 
     /// As much as is answered, for the length of a run.
     fn closed(&self, address: SocketAddr, connections: usize, requests: Requests) -> Load {
-        let (length, unfinished) = (self.length, Arc::new(AtomicU64::new(0)));
-        Load { address, requests, connections, length, rhythm: Rhythm::Closed, unfinished }
+        let (length, finished) = (self.length, Arc::new(AtomicU64::new(0)));
+        Load { address, requests, connections, length, rhythm: Rhythm::Closed, finished }
     }
 
     /// So many a second.
