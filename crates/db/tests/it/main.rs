@@ -4,6 +4,7 @@
 mod access;
 #[cfg(test)]
 mod batch;
+#[cfg(test)]
 mod batch_reader;
 #[cfg(test)]
 mod errors;
