@@ -99,6 +99,21 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
         K: Ord,
         W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>> + Clone + Send + 'static,
     {
+        Self::start_in(Mode::Write, database, options, key, write)
+    }
+
+    /// As [`BatchWriter::start`], in transactions of this mode: a [`BatchReader`](crate::BatchReader) has the same threads.
+    pub(crate) fn start_in<K, W>(
+        mode: Mode,
+        database: &Database,
+        options: &BatchOptions,
+        key: impl Fn(&I) -> K + Clone + Send + 'static,
+        write: W,
+    ) -> DbResult<Self>
+    where
+        K: Ord,
+        W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>> + Clone + Send + 'static,
+    {
         let (queue, waiting) = mpsc::channel(options.capacity.max(1));
         let waiting = Arc::new(Mutex::new(waiting));
         let (end, ended) = watch::channel(());
@@ -111,6 +126,7 @@ impl<I: Send + 'static, V: Send + 'static> BatchWriter<I, V> {
         for _ in 0..threads {
             let mut thread = Thread {
                 database: database.clone(),
+                mode,
                 name,
                 conn: None,
                 key: key.clone(),
@@ -210,6 +226,7 @@ impl<I, V> std::fmt::Debug for BatchWriter<I, V> {
 /// What a thread has.
 struct Thread<F, W> {
     database: Database,
+    mode: Mode,
     name: &'static str,
     written: Arc<Written>,
     conn: Option<Conn>,
@@ -261,7 +278,7 @@ impl<F, W> Thread<F, W> {
         };
         if error.is_transient() {
             let cause = error.source().map(ToString::to_string);
-            tracing::warn!(writer = self.name, items = items.len(), %error, cause, "a batch was not stored");
+            tracing::warn!(writer = self.name, items = items.len(), %error, cause, "the database failed a batch");
             unavailable(verdicts);
             return ControlFlow::Break(());
         }
@@ -287,7 +304,8 @@ impl<F, W> Thread<F, W> {
     where
         W: FnMut(&mut Conn, &[I]) -> DbResult<Vec<V>>,
     {
-        let _turn = self.database.blocking_turn();
+        // Who only reads is in no writer's way, nor a writer in theirs.
+        let _turn = if self.mode == Mode::Read { None } else { self.database.blocking_turn() };
         let mut conn = self.begun()?;
         let write = &mut self.write;
         let done = catch_unwind(AssertUnwindSafe(|| {
@@ -312,7 +330,7 @@ impl<F, W> Thread<F, W> {
     /// The connection, in a new transaction. One that died while it lay idle is replaced: nothing was sent on it yet.
     fn begun(&mut self) -> DbResult<Conn> {
         if let Some(mut conn) = self.conn.take() {
-            match conn.begin(Mode::Write) {
+            match conn.begin(self.mode) {
                 Err(error) if error.class() == Class::Unavailable => {
                     tracing::debug!(writer = self.name, %error, "connecting again");
                 }
@@ -320,7 +338,7 @@ impl<F, W> Thread<F, W> {
             }
         }
         let mut conn = self.database.connect()?;
-        conn.begin(Mode::Write)?;
+        conn.begin(self.mode)?;
         Ok(conn)
     }
 }

@@ -1,8 +1,9 @@
-//! PostgreSQL and SQLite behind one door: pools, portable SQL types, batch writer, leases, migrations.
+//! PostgreSQL and SQLite behind one door: pools, portable SQL types, batch writer and reader, leases, migrations.
 //!
 //! It knows no service, no table of theirs and no HTTP. What it must not do: hide which statement runs on which
 //! engine behind traits. A [`Conn`] is an enum, and [`on_backend!`] type-checks one diesel expression for both.
 
+mod batch_reader;
 mod conn;
 mod connect;
 mod database;
@@ -20,6 +21,7 @@ mod prepared;
 pub mod types;
 
 pub use batch::{BatchOptions, BatchWriter, SubmitError};
+pub use batch_reader::BatchReader;
 pub use conn::{Backend, Conn};
 pub use database::{Database, Options};
 pub use error::{Class, DbError, DbResult};

@@ -3,6 +3,7 @@
 use crate::table::insert_many;
 use crate::wake::Wake;
 use contract::audit::Sealed;
+use db::pace::Pressure;
 use db::{BatchOptions, BatchWriter, Database, DbResult, SubmitError};
 use http_kit::audit::{RecordError, Recorder};
 
@@ -45,6 +46,11 @@ impl OutboxWriter {
         self.batches.submit(entry).await?;
         self.wake.wake();
         Ok(())
+    }
+
+    /// How hard it is at work, for those who should let its callers go first.
+    pub fn pressure(&self) -> Pressure {
+        self.batches.pressure()
     }
 
     pub(crate) fn batches(&self) -> &BatchWriter<Sealed, ()> {

@@ -3,10 +3,13 @@
 
 use auth::bearer::BearerTokens;
 use auth::jwt::Verifier;
+use contract::email::EmailKey;
 use contract::internal::{AUDIT_LOG, PLATFORM, SSO_ISSUER, WEBHOOK_INGEST};
 use contract::kyc::KycWords;
 use contract::money::Currency;
-use db::{Database, Options};
+use contract::resources::ClientRecord;
+use db::pace::Pace;
+use db::{BatchOptions, BatchReader, Database, Options};
 use http_kit::client::{InternalClient, InternalTokens};
 use http_kit::cursor::Cursors;
 use http_kit::headers::HeaderLimits;
@@ -18,15 +21,23 @@ use http_kit::staff::StaffGate;
 use outbox::{OutboxWriter, Shipper, Wake};
 
 use crate::config::Config;
+use crate::db::find;
 use crate::error::StartError;
 use crate::jobs::idempotency_keys::Purge;
 use crate::jobs::search_texts::Fill;
 use crate::{MIGRATIONS, NAME, SCHEMA, routes};
 
+/// How look-ups by address share transactions: those beyond what may wait are answered 503. One thread makes the larger batches: what
+/// a read costs is the way to the database and back more than the look-up itself.
+const BY_ADDRESS: BatchOptions =
+    BatchOptions { name: "service-api.by-address", capacity: 4096, batch: 128, threads: 1 };
+
 /// What handlers share.
 pub(crate) struct State {
     /// Where the client record is.
     pub(crate) database: Database,
+    /// Whom an address means.
+    pub(crate) by_address: BatchReader<EmailKey, Option<ClientRecord>>,
     /// Knows which acknowledged events are still to be applied.
     pub(crate) ingest: InternalClient,
     /// Told after commits that hold audit entries.
@@ -60,7 +71,11 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let metrics = Metrics::new(NAME);
     let entries = OutboxWriter::start(&database, "service-api.outbox", &wake)?;
     entries.watch(&metrics, &database, &clock);
-    let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone());
+    let by_address = BatchReader::start(&database, &BY_ADDRESS, find::by_emails)?;
+    outbox::watch_writer(&metrics, by_address.batches());
+    // Whoever reads waits for an entry to be durable here; on its way to the trail it waits for them.
+    let shipper = Shipper::new(database.clone(), audit_log, clock.clone(), random.clone(), wake.clone())
+        .at(Pace::behind(entries.pressure()));
     let checked = database.clone();
     let readiness = Readiness::new().check("database", move || MIGRATIONS.require_current(&checked));
     let kit = Kit {
@@ -81,6 +96,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let fill = Fill { database: database.clone() };
     let state = State {
         database,
+        by_address,
         ingest,
         wake,
         cursors: Cursors::new(config.internal, "crm-bridge service-api lists"),

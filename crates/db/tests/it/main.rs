@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod batch;
 #[cfg(test)]
+mod batch_reader;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod lease;

@@ -1,6 +1,6 @@
 //! Trading accounts as rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use contract::clock::Timestamp;
 use contract::events::Leverage;
@@ -13,11 +13,11 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel::upsert::excluded;
 
+use super::orders::Orders;
 use super::schema::accounts;
 use super::{CHUNK, stored};
 use crate::domain::account::{Account, AccountField, AccountKey};
 use crate::domain::facts::{Fact, Facts};
-use crate::domain::order::OrderKey;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = accounts, treat_none_as_default_value = false)]
@@ -59,8 +59,6 @@ impl Row {
         };
         let leverage = account.value(AccountField::Leverage).and_then(Leverage::of_text);
         let opened = account.value(AccountField::CreatedAt).map(Timestamp::parse_rfc3339);
-        let orders: BTreeMap<AccountField, OrderKey> =
-            account.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
         Ok(Self {
             id: account.id.to_string(),
             client: account.client.to_string(),
@@ -84,7 +82,7 @@ impl Row {
             margin_level: amount(AccountField::MarginLevel)?,
             status: text(AccountField::Status),
             opened_at: stored(opened.transpose())?.map(UtcTime::of),
-            field_orders: stored(serde_json::to_string(&orders))?,
+            field_orders: stored(serde_json::to_string(&Orders::of(&account.facts)))?,
             created_at: UtcTime::of(account.created_at),
             updated_at: UtcTime::of(account.updated_at),
             version: account.version,
@@ -92,7 +90,7 @@ impl Row {
     }
 
     fn into_account(self) -> DbResult<Account> {
-        let orders: BTreeMap<AccountField, OrderKey> = stored(serde_json::from_str(&self.field_orders))?;
+        let orders: Orders<AccountField> = stored(serde_json::from_str(&self.field_orders))?;
         let amount = |value: Option<Decimal>| -> DbResult<Option<String>> {
             let plain =
                 |value: Decimal| stored(Amount::from_decimal(&value.0)).map(|amount| amount.to_string());
@@ -119,8 +117,8 @@ impl Row {
         ];
         let mut facts = Facts::new();
         for (field, value) in values {
-            if let (Some(value), Some(order)) = (value, orders.get(&field)) {
-                facts.insert(field, Fact { value, order: *order });
+            if let (Some(value), Some(order)) = (value, orders.of_field(field)) {
+                facts.insert(field, Fact { value, order });
             }
         }
         Ok(Account {

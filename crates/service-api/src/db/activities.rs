@@ -33,7 +33,9 @@ struct Row {
 
 /// Adds activities of clients; those that are there already stay as they are. Says how many were new.
 pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbResult<usize> {
-    let rows = activities.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    let mut rows = activities.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    // As the key has them: those of new clients go to its end, one behind the other.
+    rows.sort_by(|a, b| (&a.client, a.created_at, &a.id).cmp(&(&b.client, b.created_at, &b.id)));
     match conn {
         Conn::Postgres(_) if rows.is_empty() => Ok(0),
         Conn::Postgres(conn) => add_postgres(conn, &rows),
@@ -41,7 +43,7 @@ pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbRe
             let mut added = 0;
             for row in &rows {
                 let insert = diesel::insert_into(activities::table).values(row);
-                added += insert.on_conflict(activities::id).do_nothing().execute(conn)?;
+                added += insert.on_conflict_do_nothing().execute(conn)?;
             }
             Ok(added)
         }
@@ -52,7 +54,7 @@ fn add_postgres(conn: &mut PgConnection, rows: &[Row]) -> DbResult<usize> {
     let text = |column: fn(&Row) -> &str| rows.iter().map(column).collect::<Vec<_>>();
     let added = prepared(
         "insert into activities (id, client, type, description, actor_type, actor_id, metadata, created_at) \
-         select * from unnest(?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing",
+         select * from unnest(?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
     )
     .bind::<Array<Text>, _>(text(|row| &row.id))
     .bind::<Array<Text>, _>(text(|row| &row.client))

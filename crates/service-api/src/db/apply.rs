@@ -2,7 +2,7 @@
 //! cut off anywhere, come twice, or come to two replicas at once: each event takes effect once, and says so on the trail once. One that
 //! waits for staff is looked at anew whenever it comes again, and says so on the trail once it has come to something else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,7 +98,8 @@ fn apply_together(
 ) -> DbResult<Vec<ApplyVerdict>> {
     let named: Vec<(&ApplyEvent, Result<Identity, Unfit>)> =
         events.iter().map(|event| (event, Identity::of(&event.source, &event.event))).collect();
-    lock_names(conn, &named)?;
+    let identities = named.iter().filter_map(|(_, named)| named.as_ref().ok());
+    identities::lock(conn, identities.flat_map(Identity::lock_keys))?;
     // Read under the locks: whoever applied one of these held them until now.
     let noted = applied_events::among(conn, events.iter().map(|event| event.event_id))?;
     let is_done =
@@ -187,10 +188,4 @@ fn new_ids(now: Timestamp, seams: &Seams) -> NewIds {
         account: AccountRef::new(now, seams.random.bytes()),
         transaction: TransactionRef::new(now, seams.random.bytes()),
     }
-}
-
-fn lock_names(conn: &mut Conn, named: &[(&ApplyEvent, Result<Identity, Unfit>)]) -> DbResult<()> {
-    let identities = named.iter().filter_map(|(_, named)| named.as_ref().ok());
-    let keys: BTreeSet<String> = identities.flat_map(Identity::lock_keys).collect();
-    identities::lock(conn, &keys.into_iter().collect::<Vec<_>>())
 }

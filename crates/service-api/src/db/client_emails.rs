@@ -1,12 +1,15 @@
-//! Every address a client ever had.
+//! The addresses that clients had, or were once named by, and that are not in their records now: `clients.email_key` and these rows
+//! together are what a client is found by, and none is in both. Whoever looks for whose an address is must look into both in one
+//! statement: an address goes from the one to the other and back in single commits. A client's rows change under the lock on its record.
 
 use std::collections::BTreeMap;
 
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
 use db::{Conn, DbResult, on_backend, prepared};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text};
+use diesel::sql_types::{Array, Bool, Text};
 
 use super::schema::client_emails;
 use super::stored;
@@ -18,12 +21,15 @@ struct Row<'a> {
     email_key: &'a str,
 }
 
-/// Which of these clients have or had which of these addresses.
+/// Which of these clients had which of these addresses.
 pub(crate) fn among(
     conn: &mut Conn,
     clients: &[String],
     keys: &[EmailKey],
 ) -> DbResult<Vec<(ClientRef, EmailKey)>> {
+    if clients.is_empty() || keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let texts: Vec<&str> = keys.iter().map(EmailKey::as_str).collect();
     let rows: Vec<(String, String)> = on_backend!(conn, |c| client_emails::table
         .filter(client_emails::client.eq_any(clients))
@@ -38,7 +44,7 @@ pub(crate) fn among(
     Ok(found)
 }
 
-/// Adds addresses; those that are there stay.
+/// Adds former addresses; those that are there stay.
 pub(crate) fn add(conn: &mut Conn, addresses: &[(ClientRef, EmailKey)]) -> DbResult<()> {
     let rows: Vec<Row<'_>> = addresses
         .iter()
@@ -47,7 +53,20 @@ pub(crate) fn add(conn: &mut Conn, addresses: &[(ClientRef, EmailKey)]) -> DbRes
     insert(conn, &rows)
 }
 
-/// Gives all addresses of merged clients to those that the pointers lead to.
+/// Removes what is no former address of these clients any more, because it is in their records again.
+pub(crate) fn remove_present(conn: &mut Conn, clients: &[ClientRef]) -> DbResult<()> {
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = clients.iter().map(ToString::to_string).collect();
+    let present =
+        sql::<Bool>("email_key = (select c.email_key from clients c where c.id = client_emails.client)");
+    let theirs = client_emails::table.filter(client_emails::client.eq_any(ids)).filter(present);
+    on_backend!(conn, |c| diesel::delete(theirs).execute(c))?;
+    Ok(())
+}
+
+/// Gives all former addresses of merged clients to those that the pointers lead to.
 pub(crate) fn hand_over(conn: &mut Conn, pointers: &BTreeMap<ClientRef, ClientRef>) -> DbResult<()> {
     if pointers.is_empty() {
         return Ok(());

@@ -1,33 +1,34 @@
 //! The client record as rows. A merged record stays as a pointer to the one that has all of it.
 
+mod holders;
+mod naming;
 mod writing;
 
-use std::collections::BTreeMap;
-
 use contract::clock::Timestamp;
-use contract::email::EmailKey;
 use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
 use db::types::UtcTime;
-use db::{Conn, DbError, DbResult, on_backend, prepared};
+use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{Array, Text};
 use serde::{Deserialize, Serialize};
 
-use super::schema::{client_emails, clients};
+use super::orders::Orders;
+use super::schema::clients;
 use super::{stored, word};
 use crate::domain::client::{Client, Field, Kyc};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::order::OrderKey;
 use crate::domain::search;
 
+pub(crate) use holders::{holders, other_client_ids};
+pub(crate) use naming::{ids_of_client_ids, ids_of_holders, known_by_address_alone};
+
 /// How many clients of one address are looked at to find the one that is meant, nearest first. More than one has it only where a
 /// platform gave it to several clientIds.
 const MOST_HOLDERS: i64 = 100;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub(super) struct Row {
     id: String,
@@ -67,20 +68,30 @@ impl Written {
     }
 }
 
-/// `field_orders`: the order key of each field that an event has said, and of the identity check.
+/// `field_orders`: the order keys of the profile, and of the identity check. Where the client was only named by the address, not told
+/// that it is its own, that stands apart.
 #[derive(Serialize, Deserialize)]
-struct Orders {
+#[serde(rename_all = "camelCase")]
+struct ClientOrders {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kyc: Option<OrderKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    named_email: Option<OrderKey>,
     #[serde(flatten)]
-    fields: BTreeMap<Field, OrderKey>,
+    profile: Orders<Field>,
+}
+
+impl ClientOrders {
+    fn of(client: &Client) -> Self {
+        let named_email = client.facts.get(&Field::NamedEmail).map(|fact| fact.order);
+        let profile = Orders::but_for(&client.facts, Some(Field::NamedEmail));
+        Self { kyc: client.kyc.order, named_email, profile }
+    }
 }
 
 impl Row {
     fn of(client: &Client) -> DbResult<Self> {
         let value = |field| client.value(field).map(str::to_owned);
-        let fields = client.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
-        let orders = Orders { kyc: client.kyc.order, fields };
         Ok(Self {
             id: client.id.to_string(),
             source: client.source.clone(),
@@ -97,7 +108,7 @@ impl Row {
             kyc_notes: client.kyc.notes.clone(),
             kyc_updated_at: client.kyc_updated_at().map(UtcTime::of),
             registered_at: client.registered_at.map(UtcTime::of),
-            field_orders: stored(serde_json::to_string(&orders))?,
+            field_orders: stored(serde_json::to_string(&ClientOrders::of(client)))?,
             merged_into: client.merged_into.map(|into| into.to_string()),
             created_at: UtcTime::of(client.created_at),
             updated_at: UtcTime::of(client.updated_at),
@@ -106,9 +117,9 @@ impl Row {
     }
 
     pub(super) fn into_client(self) -> DbResult<Client> {
-        let orders: Orders = stored(serde_json::from_str(&self.field_orders))?;
+        let ClientOrders { kyc, named_email, profile } = stored(serde_json::from_str(&self.field_orders))?;
         let mut facts = Facts::new();
-        let email = if orders.fields.contains_key(&Field::Email) { Field::Email } else { Field::NamedEmail };
+        let email = if named_email.is_some() { Field::NamedEmail } else { Field::Email };
         for (field, value) in [
             (email, self.email),
             (Field::FirstName, self.first_name),
@@ -117,8 +128,9 @@ impl Row {
             (Field::Country, self.country),
             (Field::Language, self.language),
         ] {
-            if let (Some(value), Some(order)) = (value, orders.fields.get(&field)) {
-                facts.insert(field, Fact { value, order: *order });
+            let order = if field == Field::NamedEmail { named_email } else { profile.of_field(field) };
+            if let (Some(value), Some(order)) = (value, order) {
+                facts.insert(field, Fact { value, order });
             }
         }
         let kyc_status = KycStatus::ALL.into_iter().find(|status| status.as_str() == self.kyc_status);
@@ -128,7 +140,7 @@ impl Row {
             client_id: self.client_id,
             facts,
             status: word(ClientStatus::parse(&self.status))?,
-            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: orders.kyc },
+            kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: kyc },
             registered_at: self.registered_at.map(timestamp),
             merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
             created_at: timestamp(self.created_at),
@@ -142,111 +154,11 @@ fn timestamp(time: UtcTime) -> Timestamp {
     time.0.into()
 }
 
-/// The ids of a source's clients with these clientIds.
-pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
-    match conn {
-        Conn::Postgres(conn) => {
-            // One probe of the key for each: in any other form a plan may walk over all clients of the source.
-            let query = prepared(
-                "select found.id from unnest(?) as asked (client_id) cross join lateral (select id from clients \
-                 where source = ? and client_id = asked.client_id limit 1) as found",
-            );
-            let rows: Vec<Id> =
-                query.bind::<Array<Text>, _>(client_ids).bind::<Text, _>(source).load(conn)?;
-            Ok(rows.into_iter().map(|row| row.id).collect())
-        }
-        Conn::Sqlite(conn) => Ok(clients::table
-            .filter(clients::source.eq(source))
-            .filter(clients::client_id.eq_any(client_ids))
-            .select(clients::id)
-            .load(conn)?),
-    }
-}
-
-/// The ids of those of a source's clients without a clientId that have or had one of these addresses, each with its address.
-pub(crate) fn known_by_address_alone(
-    conn: &mut Conn,
-    source: &str,
-    keys: &[&str],
-) -> DbResult<Vec<(String, String)>> {
-    Ok(on_backend!(conn, |c| client_emails::table
-        .inner_join(clients::table)
-        .filter(client_emails::email_key.eq_any(keys))
-        .filter(clients::source.eq(source))
-        .filter(clients::client_id.is_null())
-        .filter(clients::merged_into.is_null())
-        .select((clients::id, client_emails::email_key))
-        .load(c))?)
-}
-
-/// The live clients that have or had this address, of all sources. Nearest first, as [`crate::domain::lookup::Rank`] has it; that
-/// one decides, this order only says whom to look at.
-pub(crate) fn holders(conn: &mut Conn, key: &EmailKey) -> DbResult<Vec<Client>> {
-    let key = key.as_str();
-    let rows: Vec<Row> = on_backend!(conn, |c| client_emails::table
-        .inner_join(clients::table)
-        .filter(client_emails::email_key.eq(key))
-        .filter(clients::merged_into.is_null())
-        .order((
-            clients::email_key.ne(key),
-            clients::registered_at.is_null(),
-            clients::registered_at,
-            clients::client_id.is_null(),
-            clients::client_id,
-            clients::id,
-        ))
-        .limit(MOST_HOLDERS)
-        .select(Row::as_select())
-        .load(c))?;
-    rows.into_iter().map(Row::into_client).collect()
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = Text)]
-    id: String,
-}
-
-/// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as in [`holders`]: one
-/// statement, however many addresses a batch names.
-pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
-    let ranked = |keys: &str, source: &str| {
-        sql_query(format!(
-            "select distinct id from (select c.id, row_number() over (partition by e.email_key order by \
-             coalesce(c.email_key <> e.email_key, true), c.registered_at is null, c.registered_at, c.client_id is null, \
-             c.client_id, c.id) as place from client_emails e join clients c on c.id = e.client \
-             where e.email_key in ({keys}) and c.source = {source} and c.merged_into is null) as ranked \
-             where place <= {MOST_HOLDERS}"
-        ))
-    };
-    let rows: Vec<Id> = match conn {
-        Conn::Postgres(c) => {
-            ranked("select unnest($1)", "$2").bind::<Array<Text>, _>(keys).bind::<Text, _>(source).load(c)?
-        }
-        Conn::Sqlite(c) => ranked("select value from json_each(?1)", "?2")
-            .bind::<Text, _>(stored(serde_json::to_string(keys))?)
-            .bind::<Text, _>(source)
-            .load(c)?,
-    };
-    Ok(rows.into_iter().map(|row| row.id).collect())
-}
-
-/// The clientIds of other live clients that have this address now, least first, at most [`MOST_HOLDERS`].
-pub(crate) fn other_client_ids(conn: &mut Conn, of: &Client, key: &EmailKey) -> DbResult<Vec<String>> {
-    let ids: Vec<Option<String>> = on_backend!(conn, |c| clients::table
-        .filter(clients::email_key.eq(key.as_str()))
-        .filter(clients::merged_into.is_null())
-        .filter(clients::client_id.is_not_null())
-        .filter(clients::id.ne(of.id.to_string()))
-        .order(clients::client_id)
-        .limit(MOST_HOLDERS)
-        .select(clients::client_id)
-        .load(c))?;
-    Ok(ids.into_iter().flatten().collect())
-}
-
 /// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.
 pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let query = clients::table
         .filter(clients::id.eq_any(ids))
         .filter(clients::merged_into.is_null())

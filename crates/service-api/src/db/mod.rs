@@ -13,6 +13,7 @@ pub(crate) mod idempotency_keys;
 pub(crate) mod identities;
 mod merging;
 pub(crate) mod notes;
+mod orders;
 mod records;
 mod schema;
 pub(crate) mod search;

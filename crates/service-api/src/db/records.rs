@@ -34,19 +34,23 @@ pub(crate) fn load(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Records> {
         // One was merged away while we waited for its row: who these events name is to be asked anew.
         return Err(DbError::Busy("a client was merged into another meanwhile".into()));
     }
-    let addresses = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
+    // Under the locks of their clients, who have no others now than these and those in their records.
+    let former = client_emails::among(conn, &ids, &keys.into_iter().collect::<Vec<_>>())?;
     let accounts = load_accounts(conn, due, &clients)?;
     let transactions = load_transactions(conn, due)?;
-    let clients = with_holders(conn, clients, &accounts, &transactions)?;
-    Ok(Records { book: Book::new(clients, addresses), ledger: Ledger::new(accounts, transactions) })
+    let others = other_holders(conn, &clients, &accounts, &transactions)?;
+    Ok(Records {
+        book: Book::new(clients, former).beside(others),
+        ledger: Ledger::new(accounts, transactions),
+    })
 }
 
-/// The same clients, and those whose accounts and transactions these are. No event names the latter, so nothing of their records
-/// changes and they are not locked (who merges one of them away waits for its accounts and transactions, which we hold); but who they
-/// are decides whether an event contradicts what is theirs, or takes it over.
-fn with_holders(
+/// Those beside these clients whose accounts and transactions these are. No event names them, so nothing of their records changes and
+/// they are not locked (who merges one of them away waits for its accounts and transactions, which we hold); but who they are decides
+/// whether an event contradicts what is theirs, or takes it over.
+fn other_holders(
     conn: &mut Conn,
-    mut clients: Vec<Client>,
+    clients: &[Client],
     accounts: &[Account],
     transactions: &[Transaction],
 ) -> DbResult<Vec<Client>> {
@@ -54,10 +58,10 @@ fn with_holders(
     let holders = accounts.iter().map(|one| one.client).chain(transactions.iter().map(|one| one.client));
     let unknown: BTreeSet<String> =
         holders.filter(|id| !known.contains(id)).map(|id| id.to_string()).collect();
-    if !unknown.is_empty() {
-        clients.extend(clients::load(conn, &unknown.into_iter().collect::<Vec<_>>())?);
+    if unknown.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(clients)
+    clients::load(conn, &unknown.into_iter().collect::<Vec<_>>())
 }
 
 /// Writes what changed.
@@ -65,9 +69,10 @@ pub(crate) fn save(conn: &mut Conn, records: Records, now: Timestamp) -> DbResul
     let Records { book, ledger } = records;
     let (people, money) = (book.into_changes(), ledger.into_changes());
     clients::save(conn, &people.clients)?;
-    client_emails::add(conn, &people.addresses)?;
+    client_emails::add(conn, &people.former)?;
     accounts::remove(conn, &money.gone)?;
     merging::hand_over(conn, &people.merged)?;
+    client_emails::remove_present(conn, &people.returned)?;
     accounts::save(conn, &money.accounts)?;
     transactions::put_in_conflict(conn, &money.in_conflict, now)?;
     transactions::save(conn, &money.transactions)
@@ -87,8 +92,7 @@ fn client_ids(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<String>> {
 
         let keys: BTreeSet<&EmailKey> = identities.iter().flat_map(|one| one.addresses()).collect();
         let texts: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
-        let alone = clients::known_by_address_alone(conn, source, &texts)?;
-        ids.extend(alone.into_iter().map(|(id, _)| id));
+        ids.extend(clients::known_by_address_alone(conn, source, &texts)?);
 
         let by_address = identities.iter().filter(|one| one.client_id.is_none());
         let asked: BTreeSet<&EmailKey> = by_address.flat_map(|one| one.addresses()).collect();

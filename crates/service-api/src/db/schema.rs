@@ -40,10 +40,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Text;
+    use diesel::sql_types::Integer;
 
-    identities (key) {
-        key -> Text,
+    identities (bucket) {
+        bucket -> Integer,
     }
 }
 
@@ -130,7 +130,7 @@ diesel::table! {
     use diesel::sql_types::{Nullable, Text};
     use db::types::Instant;
 
-    activities (id) {
+    activities (client, created_at, id) {
         id -> Text,
         client -> Text,
         #[sql_name = "type"]

@@ -44,7 +44,8 @@ pub(crate) fn clients(
         }
         query.load(c)
     })?;
-    rows.into_iter().map(|row| find::record_of(conn, row.into_client()?)).collect()
+    let found = rows.into_iter().map(Row::into_client).collect::<DbResult<_>>()?;
+    find::records_of(conn, found)
 }
 
 /// Where a client stands in that list.

@@ -1,5 +1,8 @@
 //! Deposits and withdrawals as rows, one for each variant of what was told under a key.
 
+mod locking;
+mod writing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
@@ -12,14 +15,16 @@ use db::{Conn, DbResult, on_backend};
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{Array, Bool, Nullable, Text};
-use diesel::upsert::excluded;
+use diesel::sql_types::Text;
 
+use locking::lock_keys;
+pub(crate) use locking::told_locked;
+pub(crate) use writing::save;
+
+use super::orders::Orders;
 use super::schema::transactions;
-use super::{CHUNK, stored, word};
+use super::{stored, word};
 use crate::domain::facts::{Fact, Facts};
-use crate::domain::order::OrderKey;
 use crate::domain::place::Place;
 use crate::domain::statement::Part;
 use crate::domain::transaction::{Transaction, TransactionField, TransactionKey};
@@ -58,8 +63,6 @@ impl Row {
         let text = |field| one.value(field).map(str::to_owned);
         let fee: Option<Amount> = stored(one.value(TransactionField::Fee).map(str::parse).transpose())?;
         let completed = one.value(TransactionField::CompletedAt).map(Timestamp::parse_rfc3339);
-        let orders: BTreeMap<TransactionField, OrderKey> =
-            one.facts.iter().map(|(field, fact)| (*field, fact.order)).collect();
         Ok(Self {
             id: one.id.to_string(),
             client: one.client.to_string(),
@@ -81,7 +84,7 @@ impl Row {
             reason: text(TransactionField::Reason),
             completed_at: stored(completed.transpose())?.map(UtcTime::of),
             effective_at: UtcTime::of(one.effective_at),
-            field_orders: stored(serde_json::to_string(&orders))?,
+            field_orders: stored(serde_json::to_string(&Orders::of(&one.facts)))?,
             created_at: UtcTime::of(one.created_at),
             updated_at: UtcTime::of(one.updated_at),
             version: one.version,
@@ -89,7 +92,7 @@ impl Row {
     }
 
     fn into_transaction(self) -> DbResult<Transaction> {
-        let orders: BTreeMap<TransactionField, OrderKey> = stored(serde_json::from_str(&self.field_orders))?;
+        let orders: Orders<TransactionField> = stored(serde_json::from_str(&self.field_orders))?;
         let fee = stored(self.fee.map(|fee| Amount::from_decimal(&fee.0)).transpose())?;
         let values = [
             (TransactionField::Currency, self.currency),
@@ -104,8 +107,8 @@ impl Row {
         ];
         let mut facts = Facts::new();
         for (field, value) in values {
-            if let (Some(value), Some(order)) = (value, orders.get(&field)) {
-                facts.insert(field, Fact { value, order: *order });
+            if let (Some(value), Some(order)) = (value, orders.of_field(field)) {
+                facts.insert(field, Fact { value, order });
             }
         }
         let kind = word(TransactionKind::parse(&self.kind))?;
@@ -242,97 +245,6 @@ pub(crate) fn reject_others(
     clients.iter().map(|client| stored(client.parse())).collect()
 }
 
-/// Of the variants under these keys of one source and kind those with one of these amounts, and the last of each key, their rows ours
-/// to the end of the transaction. However many variants a key has, no more of it is looked at.
-pub(crate) fn told_locked(
-    conn: &mut Conn,
-    source: &str,
-    kind: TransactionKind,
-    keys: &BTreeSet<String>,
-    amounts: &BTreeSet<Amount>,
-) -> DbResult<Vec<Transaction>> {
-    lock_keys(conn, source, kind, keys)?;
-    let last = last_of(conn, source, kind, keys)?;
-    let amounts: Vec<String> = amounts.iter().map(ToString::to_string).collect();
-    let told = || {
-        transactions::table
-            .filter(transactions::source.eq(source))
-            .filter(transactions::kind.eq(kind.as_str()))
-            .filter(transactions::key.eq_any(keys))
-            .order(transactions::id)
-    };
-    let these = transactions::table.filter(transactions::id.eq_any(&last)).order(transactions::id);
-    let mut rows: Vec<Row>;
-    match conn {
-        Conn::Postgres(c) => {
-            let of_amounts =
-                sql::<Bool>("amount = any(cast(").bind::<Array<Text>, _>(&amounts).sql(" as numeric[]))");
-            rows = told().filter(of_amounts).for_update().select(Row::as_select()).load(c)?;
-            rows.extend(these.for_update().select(Row::as_select()).load::<Row>(c)?);
-        }
-        Conn::Sqlite(c) => {
-            let of_amounts = sql::<Bool>("amount in (select value from json_each(")
-                .bind::<Text, _>(stored(serde_json::to_string(&amounts))?)
-                .sql("))");
-            rows = told().filter(of_amounts).select(Row::as_select()).load(c)?;
-            rows.extend(these.select(Row::as_select()).load::<Row>(c)?);
-        }
-    }
-    rows.into_iter().map(Row::into_transaction).collect()
-}
-
-/// Makes these keys ours to the end of the transaction, as far as anything was told under them: whoever adds a variant, or decides
-/// between them, holds the row of the first. SQLite's one writer is us.
-fn lock_keys(conn: &mut Conn, source: &str, kind: TransactionKind, keys: &BTreeSet<String>) -> DbResult<()> {
-    if let Conn::Postgres(c) = conn {
-        transactions::table
-            .filter(transactions::source.eq(source))
-            .filter(transactions::kind.eq(kind.as_str()))
-            .filter(transactions::key.eq_any(keys))
-            .filter(transactions::variant.eq(0))
-            .order(transactions::id)
-            .for_update()
-            .select(transactions::id)
-            .load::<String>(c)?;
-    }
-    Ok(())
-}
-
-#[derive(QueryableByName)]
-struct Last {
-    #[diesel(sql_type = Nullable<Text>)]
-    id: Option<String>,
-}
-
-/// The ids of the last variants under these keys: one look into the index for each.
-fn last_of(
-    conn: &mut Conn,
-    source: &str,
-    kind: TransactionKind,
-    keys: &BTreeSet<String>,
-) -> DbResult<Vec<String>> {
-    let last = |keys: &str, source: &str, kind: &str| {
-        sql_query(format!(
-            "select (select t.id from transactions t where t.source = {source} and t.kind = {kind} and t.key = asked.key \
-             order by t.variant desc limit 1) as id from ({keys}) as asked"
-        ))
-    };
-    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let found: Vec<Last> = match conn {
-        Conn::Postgres(c) => last("select unnest($1) as key", "$2", "$3")
-            .bind::<Array<Text>, _>(&keys)
-            .bind::<Text, _>(source)
-            .bind::<Text, _>(kind.as_str())
-            .load(c)?,
-        Conn::Sqlite(c) => last("select value as key from json_each(?3)", "?1", "?2")
-            .bind::<Text, _>(source)
-            .bind::<Text, _>(kind.as_str())
-            .bind::<Text, _>(stored(serde_json::to_string(&keys))?)
-            .load(c)?,
-    };
-    Ok(found.into_iter().filter_map(|last| last.id).collect())
-}
-
 /// Puts all variants under these keys in conflict, however many there are.
 pub(crate) fn put_in_conflict(conn: &mut Conn, keys: &[TransactionKey], now: Timestamp) -> DbResult<()> {
     let conflict = TransactionState::Conflict.as_str();
@@ -350,36 +262,6 @@ pub(crate) fn put_in_conflict(conn: &mut Conn, keys: &[TransactionKey], now: Tim
             transactions::version.eq(transactions::version + 1),
         ))
         .execute(c))?;
-    }
-    Ok(())
-}
-
-/// Writes these transactions as they are now, in the order given.
-pub(crate) fn save(conn: &mut Conn, changed: &[Transaction]) -> DbResult<()> {
-    let rows = changed.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
-    for rows in rows.chunks(CHUNK) {
-        on_backend!(conn, |c| diesel::insert_into(transactions::table)
-            .values(rows)
-            .on_conflict(transactions::id)
-            .do_update()
-            .set((
-                transactions::client.eq(excluded(transactions::client)),
-                transactions::state.eq(excluded(transactions::state)),
-                transactions::currency.eq(excluded(transactions::currency)),
-                transactions::account_id.eq(excluded(transactions::account_id)),
-                transactions::subaccount_id.eq(excluded(transactions::subaccount_id)),
-                transactions::fund_type.eq(excluded(transactions::fund_type)),
-                transactions::method.eq(excluded(transactions::method)),
-                transactions::fee.eq(excluded(transactions::fee)),
-                transactions::external_id.eq(excluded(transactions::external_id)),
-                transactions::reason.eq(excluded(transactions::reason)),
-                transactions::completed_at.eq(excluded(transactions::completed_at)),
-                transactions::effective_at.eq(excluded(transactions::effective_at)),
-                transactions::field_orders.eq(excluded(transactions::field_orders)),
-                transactions::updated_at.eq(excluded(transactions::updated_at)),
-                transactions::version.eq(excluded(transactions::version)),
-            ))
-            .execute(c))?;
     }
     Ok(())
 }

@@ -23,14 +23,18 @@ use super::order::OrderKey;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Book {
     clients: BTreeMap<ClientRef, Client>,
+    /// Source → clientId → whose it is.
+    client_ids: BTreeMap<String, BTreeMap<String, ClientRef>>,
+    /// Who has or had which address.
     addresses: BTreeMap<EmailKey, BTreeSet<ClientRef>>,
+    /// The addresses that clients had when they were loaded.
+    loaded: BTreeMap<ClientRef, Option<EmailKey>>,
     changes: Touched,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Touched {
     clients: BTreeSet<ClientRef>,
-    addresses: BTreeSet<(ClientRef, EmailKey)>,
     merged: Vec<Merged>,
 }
 
@@ -46,26 +50,41 @@ pub(crate) struct Merged {
 pub(crate) struct Changes {
     /// New and changed records, as they are now.
     pub(crate) clients: Vec<Client>,
-    /// Addresses that clients have now and had not; those of a merged client are still under its own id.
-    pub(crate) addresses: Vec<(ClientRef, EmailKey)>,
+    /// Addresses of theirs that are not the ones in their records; some may be known as such.
+    pub(crate) former: Vec<(ClientRef, EmailKey)>,
+    /// Those of them whose address now may be among their former ones.
+    pub(crate) returned: Vec<ClientRef>,
     /// In the order in which they happened.
     pub(crate) merged: Vec<Merged>,
 }
 
 impl Book {
-    /// A book of these live clients, and of who has or had which address.
+    /// A book of these live clients, and of what addresses they had before their present ones.
     pub(crate) fn new(
         clients: impl IntoIterator<Item = Client>,
-        addresses: impl IntoIterator<Item = (ClientRef, EmailKey)>,
+        former: impl IntoIterator<Item = (ClientRef, EmailKey)>,
     ) -> Self {
-        let mut book = Self {
-            clients: clients.into_iter().map(|client| (client.id, client)).collect(),
-            ..Self::default()
-        };
-        for (client, key) in addresses {
+        let mut book = Self::default();
+        for client in clients {
+            let address = client.address();
+            if let Some(key) = address.clone() {
+                book.addresses.entry(key).or_default().insert(client.id);
+            }
+            book.loaded.insert(client.id, address);
+            book.open(client);
+        }
+        for (client, key) in former {
             book.addresses.entry(key).or_default().insert(client);
         }
         book
+    }
+
+    /// The same book with live clients beside that no address leads to: they are asked about, and never changed.
+    pub(crate) fn beside(mut self, others: impl IntoIterator<Item = Client>) -> Self {
+        for client in others {
+            self.open(client);
+        }
+        self
     }
 
     /// The client that the identity names, and whether deciding so changed anything. `new_id` is the id of the client, should it be
@@ -121,16 +140,35 @@ impl Book {
         &self.changes.merged
     }
 
-    /// The live records.
-    pub(crate) fn live(&self) -> impl Iterator<Item = &Client> {
-        self.clients.values().filter(|client| client.merged_into.is_none())
-    }
-
     /// What is to be written.
     pub(crate) fn into_changes(mut self) -> Changes {
-        let Touched { clients, addresses, merged } = self.changes;
+        let (former, returned) = self.addresses_to_write();
+        let Touched { clients, merged } = self.changes;
         let clients = clients.into_iter().filter_map(|id| self.clients.remove(&id)).collect();
-        Changes { clients, addresses: addresses.into_iter().collect(), merged }
+        Changes { clients, former, returned, merged }
+    }
+
+    /// The former addresses of all who changed, as far as this book knows them, and who may have got one of theirs back: whose
+    /// address is another one than before, or who took over another's addresses, which this book need not know.
+    fn addresses_to_write(&self) -> (Vec<(ClientRef, EmailKey)>, Vec<ClientRef>) {
+        let mut known: BTreeMap<ClientRef, Vec<&EmailKey>> = BTreeMap::new();
+        for (key, clients) in &self.addresses {
+            for client in clients.intersection(&self.changes.clients) {
+                known.entry(*client).or_default().push(key);
+            }
+        }
+        let takers: BTreeSet<ClientRef> = self.changes.merged.iter().map(|merged| merged.into).collect();
+        let (mut former, mut returned) = (Vec::new(), Vec::new());
+        for (client, keys) in known {
+            let now = self.clients.get(&client).and_then(Client::address);
+            if takers.contains(&client) || self.loaded.get(&client).is_some_and(|before| *before != now) {
+                returned.push(client);
+            }
+            former.extend(
+                keys.into_iter().filter(|key| now.as_ref() != Some(*key)).map(|key| (client, key.clone())),
+            );
+        }
+        (former, returned)
     }
 
     /// The record that the identity names, and whether deciding so made, adopted or merged one. Records known by one of the addresses
@@ -151,6 +189,7 @@ impl Book {
             && record.client_id.is_none()
         {
             record.adopt(client_id, now);
+            self.client_ids.entry(source.clone()).or_default().insert(client_id.clone(), client);
             changed = true;
         }
         for other in alone.into_iter().filter(|other| *other != client) {
@@ -171,14 +210,15 @@ impl Book {
 
     fn open(&mut self, client: Client) -> ClientRef {
         let id = client.id;
+        if let Some(client_id) = &client.client_id {
+            self.client_ids.entry(client.source.clone()).or_default().insert(client_id.clone(), id);
+        }
         self.clients.insert(id, client);
         id
     }
 
     fn of_client_id(&self, source: &str, client_id: &str) -> Option<ClientRef> {
-        let mut live = self.live();
-        live.find(|client| client.source == source && client.client_id.as_deref() == Some(client_id))
-            .map(|client| client.id)
+        self.client_ids.get(source)?.get(client_id).copied()
     }
 
     fn known_by_address_alone(&self, source: &str, key: &EmailKey) -> Option<ClientRef> {
@@ -199,11 +239,7 @@ impl Book {
 
     /// Notes that the client has this address; true if that is new.
     fn name(&mut self, client: ClientRef, key: EmailKey) -> bool {
-        let new = self.addresses.entry(key.clone()).or_default().insert(client);
-        if new {
-            self.changes.addresses.insert((client, key));
-        }
-        new
+        self.addresses.entry(key).or_default().insert(client)
     }
 
     fn merge(&mut self, from: ClientRef, into: ClientRef, now: Timestamp) {

@@ -197,15 +197,15 @@ struct Record {
     kyc: super::client::Kyc,
     status: &'static str,
     registered_at: Option<Timestamp>,
-    addresses: BTreeSet<String>,
+    former: BTreeSet<String>,
     accounts: Vec<AccountTree>,
     warnings: usize,
     transactions: BTreeMap<String, (String, Facts<TransactionField>, Timestamp, Option<String>)>,
 }
 
 fn record(shelf: &Shelf, client: &Client) -> (String, Record) {
-    let having = shelf.addresses.iter().filter(|(id, _)| *id == client.id);
-    let addresses: BTreeSet<String> = having.map(|(_, key)| key.as_str().to_owned()).collect();
+    let had = shelf.former.iter().filter(|(id, _)| *id == client.id);
+    let former: BTreeSet<String> = had.map(|(_, key)| key.as_str().to_owned()).collect();
     let own: Vec<_> =
         shelf.accounts.values().filter(|account| account.client == client.id).cloned().collect();
     let resolved = account_view::resolved(own.clone());
@@ -222,7 +222,7 @@ fn record(shelf: &Shelf, client: &Client) -> (String, Record) {
         assert_eq!(one.variant, 0, "no conflict");
         (format!("{:?}", one.key), (one.amount.to_string(), one.facts.clone(), one.effective_at, currency))
     });
-    let name = client.client_id.clone().unwrap_or_else(|| format!("{addresses:?}"));
+    let name = client.client_id.clone().unwrap_or_else(|| format!("{:?} {former:?}", client.email()));
     let record = Record {
         facts: client.facts.clone(),
         kyc: client.kyc.clone(),
@@ -231,7 +231,7 @@ fn record(shelf: &Shelf, client: &Client) -> (String, Record) {
         transactions: transactions.collect(),
         accounts: view.accounts,
         warnings: view.warnings.len(),
-        addresses,
+        former,
     };
     (name, record)
 }

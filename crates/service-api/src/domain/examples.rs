@@ -61,7 +61,8 @@ pub(super) fn registration(client_id: Option<&str>, email: Option<&str>) -> Clie
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     pub(super) clients: BTreeMap<ClientRef, Client>,
-    pub(super) addresses: BTreeSet<(ClientRef, EmailKey)>,
+    /// Those that are not in the records now.
+    pub(super) former: BTreeSet<(ClientRef, EmailKey)>,
     pub(super) accounts: BTreeMap<AccountRef, Account>,
     pub(super) transactions: BTreeMap<TransactionRef, Transaction>,
     made: u8,
@@ -71,25 +72,26 @@ impl Shelf {
     /// Applies a batch as one transaction would.
     pub(super) fn apply(&mut self, batch: &[Told]) -> Vec<Effect> {
         let live = self.clients.values().filter(|client| client.merged_into.is_none()).cloned();
-        let book = Book::new(live.collect::<Vec<_>>(), self.addresses.iter().cloned());
+        let book = Book::new(live.collect::<Vec<_>>(), self.former.iter().cloned());
         let ledger = Ledger::new(self.accounts.values().cloned(), self.transactions.values().cloned());
         let mut records = Records { book, ledger };
         let effects = batch.iter().map(|told| self.hear(&mut records, told)).collect();
-        let Changes { clients, addresses, merged } = records.book.into_changes();
+        let Changes { clients, former, returned, merged } = records.book.into_changes();
         let LedgerChanges { accounts, gone, transactions, .. } = records.ledger.into_changes();
         self.clients.extend(clients.into_iter().map(|client| (client.id, client)));
-        self.addresses.extend(addresses);
+        self.former.extend(former);
         self.accounts.retain(|id, _| !gone.contains(id));
         merged.iter().for_each(|merged| self.hand_over(*merged));
+        let now = |client: &ClientRef| self.clients[client].address();
+        self.former.retain(|(client, key)| !(returned.contains(client) && now(client).as_ref() == Some(key)));
         self.accounts.extend(accounts.into_iter().map(|account| (account.id, account)));
         self.transactions.extend(transactions.into_iter().map(|one| (one.id, one)));
         effects
     }
 
     fn hand_over(&mut self, Merged { from, into }: Merged) {
-        let moved = std::mem::take(&mut self.addresses).into_iter();
-        self.addresses =
-            moved.map(|(client, key)| (if client == from { into } else { client }, key)).collect();
+        let moved = std::mem::take(&mut self.former).into_iter();
+        self.former = moved.map(|(client, key)| (if client == from { into } else { client }, key)).collect();
         let accounts = self.accounts.values_mut().filter(|account| account.client == from);
         accounts.for_each(|account| account.client = into);
         let transactions = self.transactions.values_mut().filter(|one| one.client == from);
@@ -112,11 +114,9 @@ impl Shelf {
     /// The answer to a look-up.
     pub(super) fn find(&self, email: &str) -> Option<ClientRecord> {
         let asked = address(email)?;
-        let having = self
-            .addresses
-            .iter()
-            .filter(|(_, key)| *key == asked)
-            .map(|(client, _)| self.clients[client].clone());
+        let had = |client: &Client| self.former.contains(&(client.id, asked.clone()));
+        let live = self.clients.values().filter(|client| client.merged_into.is_none());
+        let having = live.filter(|client| client.address().as_ref() == Some(&asked) || had(client)).cloned();
         let client = lookup::meant(having.collect(), &asked)?;
         let live = self.clients.values().filter(|other| other.merged_into.is_none() && other.id != client.id);
         let others = live.filter(|other| other.address().is_some() && other.address() == client.address());
@@ -275,5 +275,5 @@ fn an_address_nobody_could_be_found_by_says_nothing() {
     let mut shelf = Shelf::default();
     let effect = shelf.apply(&[told(1, Some("1"), Some("nobody"))]);
     assert_eq!(shelf.clients[&effect[0].client].address(), None);
-    assert!(shelf.addresses.is_empty());
+    assert!(shelf.former.is_empty());
 }

@@ -85,7 +85,10 @@ pub(crate) async fn named<S>(
     request: &HttpRequest,
     state: &State,
 ) -> Result<ClientRecord, Error> {
-    reading(caller, request, state, |_, record| Ok(record.clone())).await
+    let whom = asked_for(caller, request)?;
+    let record = awaited(caller, state, &whom, async || looked_up(state, &whom).await).await?;
+    caller.audit().set_target("client", Text::open(record.id.to_string()));
+    Ok(record)
 }
 
 /// What is read about the record that the path names, in the snapshot in which that was found: no merge comes between, which would
@@ -100,29 +103,7 @@ where
     T: Send + 'static,
     W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
 {
-    let tried = in_path(caller, request);
-    let tried: String = String::from_utf8_lossy(&tried).chars().take(LONGEST_TRIED).collect();
-    caller.audit().set_target("client", Text::personal(tried));
-    let (id, read) = read_of(caller, state, Whom::of(caller, request)?, work).await?;
-    caller.audit().set_target("client", Text::open(id.to_string()));
-    read
-}
-
-/// The record with this id, ours or the platform's, where it is not the path that names it.
-pub(crate) async fn by_id<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<ClientRecord, Error> {
-    let whom = Whom::Id(id.to_owned());
-    read_of(caller, state, whom, |_, record| Ok(record.clone())).await?.1
-}
-
-/// Whose record was found, and what was read about it.
-type Found<T> = (ClientRef, Result<T, Error>);
-
-/// Of the record that this names, waiting for it if an acknowledged event is still to be applied.
-async fn read_of<S, T, W>(caller: &Caller<S>, state: &State, whom: Whom, work: W) -> Result<Found<T>, Error>
-where
-    T: Send + 'static,
-    W: Fn(&mut Conn, &ClientRecord) -> Result<T, Error> + Clone + Send + 'static,
-{
+    let whom = asked_for(caller, request)?;
     let look = async || {
         let (whom, work) = (whom.clone(), work.clone());
         let read = state.database.read(move |conn| match record_of(conn, &whom)? {
@@ -131,15 +112,52 @@ where
         });
         read.await?
     };
+    let (id, read) = awaited(caller, state, &whom, look).await?;
+    caller.audit().set_target("client", Text::open(id.to_string()));
+    read
+}
+
+/// Whom the path names; the path is noted as what the request is about until that is found.
+fn asked_for<S>(caller: &Caller<S>, request: &HttpRequest) -> Result<Whom, Error> {
+    let tried = in_path(caller, request);
+    let tried: String = String::from_utf8_lossy(&tried).chars().take(LONGEST_TRIED).collect();
+    caller.audit().set_target("client", Text::personal(tried));
+    Whom::of(caller, request)
+}
+
+/// The record with this id, ours or the platform's, where it is not the path that names it.
+pub(crate) async fn by_id<S>(caller: &Caller<S>, state: &State, id: &str) -> Result<ClientRecord, Error> {
+    let whom = Whom::Id(id.to_owned());
+    awaited(caller, state, &whom, async || looked_up(state, &whom).await).await
+}
+
+/// What `look` finds of whom this names, waiting for them if an acknowledged event is still to be applied.
+async fn awaited<S, T>(
+    caller: &Caller<S>,
+    state: &State,
+    whom: &Whom,
+    look: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, Error> {
     match look().await {
         Err(Error::ClientNotFound | Error::NoSuchId) => {}
         found => return found,
     }
-    let pending = is_awaited(caller, state, &whom).await?;
+    let pending = is_awaited(caller, state, whom).await?;
     // Looked for again whatever the answer: what is no longer pending was applied since the first look.
     match look().await {
         Err(Error::ClientNotFound | Error::NoSuchId) if pending => Err(Error::ClientPending),
         found => found,
+    }
+}
+
+/// The one record that this names, where nothing else is read in the same snapshot.
+async fn looked_up(state: &State, whom: &Whom) -> Result<ClientRecord, Error> {
+    match whom {
+        Whom::Address(key) => find(state, key).await?.ok_or(Error::ClientNotFound),
+        Whom::Id(_) => {
+            let whom = whom.clone();
+            state.database.read(move |conn| record_of(conn, &whom)).await?
+        }
     }
 }
 
@@ -156,6 +174,9 @@ fn record_of(conn: &mut Conn, whom: &Whom) -> DbResult<Result<ClientRecord, Erro
         (None, _) => Ok(Err(Error::NoSuchId)),
     }
 }
+
+/// Whose record was found, and what was read about it.
+type Found<T> = (ClientRef, Result<T, Error>);
 
 /// Trouble with the database ends the whole transaction; any other failure is what came of the work.
 fn read_about<T>(
@@ -193,10 +214,9 @@ pub(crate) async fn is_pending<S>(
     Ok(answer.pending)
 }
 
-/// The record of whoever has or had this address.
+/// The record of whoever has or had this address, looked up together with what others ask for meanwhile.
 pub(crate) async fn find(state: &State, key: &EmailKey) -> Result<Option<ClientRecord>, Error> {
-    let key = key.clone();
-    Ok(state.database.read(move |conn| find::by_email(conn, &key)).await?)
+    Ok(state.by_address.read(key.clone()).await?)
 }
 
 /// The caller, as notes and activities name them.

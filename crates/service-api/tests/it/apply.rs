@@ -4,10 +4,11 @@ use auth::random::Random;
 use contract::clock::Clock;
 use contract::events::{Event, KycWords, Reading, read};
 use contract::internal::{ApplyEvent, ApplyResult};
+use serde_json::json;
 use service_api::SCHEMA;
 use test_kit::database::{TestDatabase, both, postgres, sqlite};
 
-use crate::support::{Api, NOBODY, at, config, named, registered};
+use crate::support::{Api, NOBODY, at, config, named, registered, told};
 
 #[tokio::test]
 async fn an_event_takes_effect_once_and_has_one_entry() {
@@ -156,8 +157,54 @@ async fn a_merged_record_leaves_a_pointer_and_hands_its_addresses_over() {
             merged,
             [format!("{} {}", alone["id"].as_str().expect("id"), record["id"].as_str().expect("id"))]
         );
-        let addresses = api.texts("select client || ' ' || email_key as text from client_emails").await;
-        assert_eq!(addresses, [format!("{} a@x.org", record["id"].as_str().expect("id"))]);
+        assert_eq!(former(&api).await, Vec::<String>::new(), "it is in the record that has it now");
+        assert_eq!(record["email"], "a@x.org");
+    }
+}
+
+/// The addresses beside those in the records, each with the clientId of whose it was.
+async fn former(api: &Api) -> Vec<String> {
+    let rows = "select coalesce(c.client_id, '-') || ' ' || e.email_key as text \
+                from client_emails e join clients c on c.id = e.client order by 1";
+    api.texts(rows).await
+}
+
+#[tokio::test]
+async fn an_address_is_in_the_record_or_among_the_former_ones_and_finds_its_client_wherever_it_is() {
+    for on in both() {
+        let api = Api::start(&on, NOBODY).await;
+        api.applies(&[registered(1, Some("1"), Some("a@x.org")), registered(2, Some("2"), None)]).await;
+        assert_eq!(former(&api).await, Vec::<String>::new());
+        api.applies(&[registered(3, Some("1"), Some("b@x.org"))]).await;
+        assert_eq!(former(&api).await, ["1 a@x.org"]);
+        // By a former address alone, it is the same client; one that never was the record's is a former one too.
+        api.applies(&[named(registered(4, None, Some("A@x.org")), "Ann")]).await;
+        assert_eq!(api.record("b@x.org").await["firstName"], "Ann");
+        assert_eq!(former(&api).await, ["1 b@x.org"], "it came back");
+        api.applies(&[registered(2, Some("1"), Some("c@x.org"))]).await;
+        assert_eq!(former(&api).await, ["1 b@x.org", "1 c@x.org"]);
+        // Known by addresses alone, then merged: present and former ones go to whose they turn out to be.
+        let moved = json!({"clientEmail": "d@x.org", "email": "e@x.org"});
+        api.applies(&[told(5, "account.updated", &moved)]).await;
+        assert_eq!(former(&api).await, ["- d@x.org", "1 b@x.org", "1 c@x.org"]);
+        api.applies(&[told(
+            6,
+            "kyc.updated",
+            &json!({"clientId": "2", "email": "d@x.org", "kycStatus": "approved"}),
+        )])
+        .await;
+        assert_eq!(former(&api).await, ["1 b@x.org", "1 c@x.org", "2 d@x.org"]);
+        for (email, client_id) in
+            [("a@x.org", "1"), ("b@x.org", "1"), ("c@x.org", "1"), ("d@x.org", "2"), ("e@x.org", "2")]
+        {
+            assert_eq!(api.record(email).await["clientId"], client_id, "{email}");
+        }
+        // Whoever has it now comes before who had it, in events as in look-ups.
+        api.applies(&[registered(7, Some("3"), Some("b@x.org"))]).await;
+        api.applies(&[named(registered(8, None, Some("b@x.org")), "Bea")]).await;
+        let record = api.record("b@x.org").await;
+        assert_eq!((&record["clientId"], &record["firstName"]), (&"3".into(), &"Bea".into()));
+        assert_eq!(former(&api).await, ["1 b@x.org", "1 c@x.org", "2 d@x.org"]);
     }
 }
 

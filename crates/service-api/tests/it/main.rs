@@ -41,6 +41,8 @@ mod staff;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod traces;
 #[cfg(test)]
 mod variants;

@@ -278,3 +278,41 @@ async fn an_event_that_waits_for_a_merge_of_its_client_goes_to_the_merged_one() 
     let page = other.call("GET", "/clients/e1@x.org/transactions", &Value::Null).await.json();
     assert_eq!(page["totals"][0]["deposits"], "5", "{page}");
 }
+
+/// The digests of these two names begin with the same 22 bits.
+const OF_ONE_BUCKET: [&str; 2] = ["b684@x.org", "b4486@x.org"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_names_in_one_bucket_wait_for_each_other_and_are_two_clients() {
+    let on = postgres();
+    let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
+    let [ann, bob] = OF_ONE_BUCKET;
+    // In one batch they are one lock.
+    one.applies(&[registered(1, None, Some(ann)), registered(2, None, Some(bob))]).await;
+    assert_eq!(one.texts("select cast(bucket as text) as text from identities").await, ["3826810"]);
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let mut locked = Some(locked);
+    let holding = one.database.write(move |conn| {
+        let lock = "select bucket from identities for update";
+        on_backend!(conn, |c| diesel::sql_query(lock).execute(c))?;
+        locked.take().expect("run once").send(()).expect("waited for");
+        released.recv().expect("released");
+        Ok(())
+    });
+    let (anns, bobs) =
+        ([named(registered(3, None, Some(ann)), "Ann")], [named(registered(4, None, Some(bob)), "Bob")]);
+    let race = async {
+        is_locked.await.expect("locked");
+        let releasing = async {
+            wait_for_waiters(&one, "2").await;
+            release.send(()).expect("held");
+        };
+        tokio::join!(takes_effect(&one, anns.to_vec()), takes_effect(&other, bobs.to_vec()), releasing);
+    };
+    let (held, ()) = tokio::join!(holding, race);
+    held.expect("the row was locked");
+    assert_eq!(one.record(ann).await["firstName"], "Ann");
+    assert_eq!(one.record(bob).await["firstName"], "Bob");
+    assert_eq!(one.whole().await.len(), 2);
+}

@@ -164,8 +164,8 @@ impl Api {
         self.texts(
             "select coalesce(source, '') || '|' || coalesce(client_id, '') || '|' || coalesce(email, '') || '|' || \
              coalesce(first_name, '') || '|' || coalesce(last_name, '') || '|' || coalesce(phone, '') || '|' || status || '|' || \
-             coalesce(cast(registered_at as text), '') || '|' || field_orders || '|' || coalesce((select max(email_key) from client_emails \
-             where client = id), '') || '|' || (select count(*) from client_emails where client = id) as text \
+             coalesce(cast(registered_at as text), '') || '|' || field_orders || '|' || coalesce(email_key, '') || '|' || \
+             coalesce((select max(email_key) from client_emails where client = id), '') || '|' || (select count(*) from client_emails where client = id) as text \
              from clients where merged_into is null order by 1",
         )
         .await

@@ -1,0 +1,4 @@
+drop table identities;
+create table identities (
+    key text not null primary key
+);
