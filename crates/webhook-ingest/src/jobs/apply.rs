@@ -140,18 +140,7 @@ impl Worker {
                 () = shutdown.requested(), if self.queue == Queue::Failing => return,
             };
             match ended {
-                Ok(Step::Moved { full, age }) => {
-                    let took = start.elapsed();
-                    if self.queue == Queue::Fresh {
-                        tokio::select! {
-                            () = self.state.pace.rest(took, age) => {}
-                            () = shutdown.requested() => {}
-                        }
-                    }
-                    if self.queue == Queue::Fresh && !full {
-                        pause(GATHER.saturating_sub(start.elapsed()), &shutdown).await;
-                    }
-                }
+                Ok(Step::Moved { full, age }) => self.breathe(start, full, age, &shutdown).await,
                 Ok(Step::Choked) => {}
                 Ok(Step::SetAside) => {
                     // Where every event fails alone, something else is wrong: no haste then.
@@ -177,6 +166,20 @@ impl Worker {
                     pause(wait, &shutdown).await;
                 }
             }
+        }
+    }
+
+    /// Between a batch that was begun at `start` and the next: gives way to intake, and where nothing piles up lets some work gather.
+    async fn breathe(&self, start: Instant, full: bool, age: Duration, shutdown: &Shutdown) {
+        if self.queue == Queue::Failing {
+            return;
+        }
+        tokio::select! {
+            () = self.state.pace.rest(start.elapsed(), age) => {}
+            () = shutdown.requested() => {}
+        }
+        if !full {
+            pause(GATHER.saturating_sub(start.elapsed()), shutdown).await;
         }
     }
 
