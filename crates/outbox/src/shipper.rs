@@ -157,8 +157,8 @@ impl Shipper {
         let but = self.set_aside.clone();
         let mut rows = self.database.read(move |conn| oldest(conn, &but, BATCH)).await?;
         self.oldest = rows.first().map(|row| row.entry.id.made_at());
-        let full = i64::try_from(rows.len()).is_ok_and(|rows| rows >= BATCH);
-        rows.truncate(fitting(&rows));
+        let (fitting, full) = fitting(&rows);
+        rows.truncate(fitting);
         if rows.is_empty() || !self.leased().await? {
             return Ok(Round::Idle);
         }
@@ -238,16 +238,39 @@ impl Trouble {
     }
 }
 
-/// How many of the rows go into one call; one at least, however large it is.
-fn fitting(rows: &[Row]) -> usize {
+/// How many of the rows go into one call, one at least, however large it is; and whether there may be more than go into it.
+fn fitting(rows: &[Row]) -> (usize, bool) {
     let mut bytes = 0;
     let fit = rows.iter().take_while(|row| {
         bytes += size(&row.entry);
         bytes <= BATCH_BYTES
     });
-    fit.count().max(1)
+    let fit = fit.count().max(1);
+    (fit, fit < rows.len() || i64::try_from(rows.len()).is_ok_and(|rows| rows >= BATCH))
 }
 
 fn size(entry: &Sealed) -> usize {
     entry.payload.len() + entry.disclosures.iter().map(String::len).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::ids::EntryId;
+
+    use super::*;
+
+    fn rows(count: usize, bytes: usize) -> Vec<Row> {
+        let id = EntryId::new(Timestamp::from_micros(0), [1; 10]);
+        let entry = Sealed { id, payload: "x".repeat(bytes), disclosures: Vec::new() };
+        (0..).take(count).map(|id| Row { id, entry: entry.clone() }).collect()
+    }
+
+    #[test]
+    fn a_call_is_full_by_rows_or_by_bytes() {
+        for (count, bytes, expected) in
+            [(3, 10, (3, false)), (500, 10, (500, true)), (3, 600_000, (1, true)), (1, 2_000_000, (1, false))]
+        {
+            assert_eq!(fitting(&rows(count, bytes)), expected, "{count} rows of {bytes} bytes");
+        }
+    }
 }

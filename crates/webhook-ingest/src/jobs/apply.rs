@@ -199,7 +199,7 @@ impl Worker {
 
     /// One batch, from claim to commit.
     async fn step(&mut self, ours: &Held) -> Result<Step, Trouble> {
-        let rows = self.claim(ours.keys().copied().collect()).await?;
+        let (rows, full) = self.claim(ours.keys().copied().collect()).await?;
         if rows.is_empty() {
             self.most = BATCH;
             return Ok(Step::Idle);
@@ -217,7 +217,7 @@ impl Worker {
         }
         let oldest = rows.iter().map(|row| Timestamp::from(row.received_at.0)).min();
         let age = oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
-        let mut done = Step::Moved { full: rows.len() >= self.most, age };
+        let mut done = Step::Moved { full, age };
         if !events.is_empty() {
             match self.call(&events).await {
                 Ok(verdicts) => fates.extend(events.iter().map(|(event, row)| {
@@ -262,8 +262,8 @@ impl Worker {
         }
     }
 
-    /// The oldest due rows of these lanes, as many as one call may carry.
-    async fn claim(&self, lanes: Vec<i32>) -> Result<Vec<Due>, DbError> {
+    /// The oldest due rows of these lanes, as many as one call may carry, and whether that is all it may.
+    async fn claim(&self, lanes: Vec<i32>) -> Result<(Vec<Due>, bool), DbError> {
         let (most, now) = (self.most, UtcTime::of(self.state.clock.now()));
         let queue = self.queue;
         let rows = self.state.database.read(move |conn| match queue {
@@ -277,8 +277,9 @@ impl Worker {
             bytes <= BATCH_BYTES
         });
         let fitting = fitting.count().max(1);
+        let full = fitting < rows.len() || rows.len() >= most;
         rows.truncate(fitting);
-        Ok(rows)
+        Ok((rows, full))
     }
 
     /// [`Worker::read_again`], and a word in the log if that fails: it was readable when it was acknowledged, so the fault is this
