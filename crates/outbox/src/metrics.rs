@@ -25,7 +25,7 @@ impl OutboxWriter {
         watch_writer(metrics, self.batches());
         let entries = metrics.measure(
             "crm_outbox_entries",
-            "Audit entries that wait for audit-log; no more than 100000 are counted",
+            "Audit entries that wait for audit-log; those of no more than 10000 commits are counted",
         );
         let oldest = metrics.measure("crm_outbox_oldest_seconds", "How long the oldest of them has waited");
         let (database, clock) = (database.clone(), clock.clone());

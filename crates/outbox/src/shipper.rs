@@ -1,12 +1,11 @@
 //! Hands what lies in the outbox to audit-log, for ever. Rows are claimed by being there, never by a cursor; one is
 //! removed only after audit-log said that it is durable there. What is sent twice is taken once.
 
-use crate::table::{Row, oldest, remove};
+use crate::table::{Head, MOST_BYTES, MOST_ENTRIES, Row, load, oldest, remove, split};
 use crate::wake::Wake;
 use auth::random::Random;
-use contract::audit::Sealed;
 use contract::clock::{Clock, Timestamp};
-use contract::internal::{APPEND_ENTRIES, AppendEntries, AppendedEntries};
+use contract::internal::{APPEND_ENTRIES, AppendedEntries};
 use db::fail_points::{self, Step};
 use db::lease::{self, Lease};
 use db::pace::Pace;
@@ -16,6 +15,7 @@ use http_kit::backoff::Backoff;
 use http_kit::client::{CallError, InternalClient};
 use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
+use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
 
 const LEASE: &str = "outbox";
@@ -23,10 +23,8 @@ const LEASE: &str = "outbox";
 const LEASE_TTL: Duration = Duration::from_secs(10);
 /// The lease is taken anew when less is left: more than a call and a removal take.
 const LEASE_LEFT: Duration = Duration::from_secs(7);
-/// Rows in one call at most.
-const BATCH: i64 = 500;
-/// Bytes of payloads and disclosures in one call at most; audit-log takes 4 MiB of JSON, in which quotes are escaped.
-const BATCH_BYTES: usize = 1024 * 1024;
+/// Rows that are looked at in one round.
+const LOOK: i64 = 500;
 /// How often it looks by itself: for rows of other replicas, and of processes that died before they woke anyone.
 const POLL: Duration = Duration::from_secs(1);
 /// Between the starts of two rounds, unless the first was full: so long a little work gathers, lest it makes a call for each entry.
@@ -34,7 +32,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between rounds that failed.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
-/// Entries that audit-log refuses one by one and that are passed over, so that they hold nobody up. They stay in the
+/// Entries that audit-log refuses, alone in their rows, and that are passed over, so that they hold nobody up. They stay in the
 /// table, are tried again by the next start, and more of them than this stop the shipping: then the fault is no entry's.
 const SET_ASIDE: usize = 100;
 
@@ -155,10 +153,15 @@ impl Shipper {
             return Err(Trouble::SetAside);
         }
         let but = self.set_aside.clone();
-        let mut rows = self.database.read(move |conn| oldest(conn, &but, BATCH)).await?;
-        self.oldest = rows.first().map(|row| row.entry.id.made_at());
-        let (fitting, full) = fitting(&rows);
-        rows.truncate(fitting);
+        let looked = self.database.read(move |conn| {
+            let heads = oldest(conn, &but, LOOK)?;
+            let since = heads.first().map(|head| Timestamp::from(head.created_at.0));
+            let (fit, full) = fitting(&heads);
+            let ids: Vec<i64> = heads.iter().take(fit).map(|head| head.id).collect();
+            Ok((load(conn, &ids)?, full, since))
+        });
+        let (rows, full, since) = looked.await?;
+        self.oldest = since;
         if rows.is_empty() || !self.leased().await? {
             return Ok(Round::Idle);
         }
@@ -182,12 +185,12 @@ impl Shipper {
         Ok(self.lease.is_some())
     }
 
-    /// Hands over a batch. When audit-log refuses it for what is in it, it is halved until the entry at fault is alone,
-    /// and that one is set aside.
+    /// Hands over a batch. When audit-log refuses it for what is in it, it is halved until the row at fault is alone, that row is split
+    /// into its entries, and in the rounds that follow the entry at fault is set aside.
     async fn ship(&mut self, rows: Vec<Row>) -> Result<(), Trouble> {
         let mut parts = vec![rows];
         while let Some(mut rows) = parts.pop() {
-            match self.hand_over(&rows).await {
+            match self.hand_over(&body(&rows)?).await {
                 Ok(()) => {
                     fail_points::pass(Step::OutboxAfterCall);
                     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
@@ -198,22 +201,29 @@ impl Shipper {
                     let later = rows.split_off(rows.len() / 2);
                     parts.extend([later, rows]);
                 }
-                Err(error) => {
-                    for row in rows {
-                        tracing::error!(entry = %row.entry.id, %error, "audit-log refuses an entry; it stays in the outbox");
-                        self.set_aside.push(row.id);
-                    }
-                }
+                Err(error) => self.refused(rows, &error).await?,
             }
         }
         Ok(())
     }
 
-    async fn hand_over(&self, rows: &[Row]) -> Result<(), CallError> {
-        let entries = AppendEntries { entries: rows.iter().map(|row| row.entry.clone()).collect() };
+    /// A row that audit-log does not take, alone in its call.
+    async fn refused(&mut self, rows: Vec<Row>, error: &CallError) -> Result<(), Trouble> {
+        for row in rows {
+            if row.count > 1 {
+                self.database.write(move |conn| split(conn, &row)).await?;
+            } else {
+                tracing::error!(row = row.id, %error, "audit-log refuses an entry; it stays in the outbox");
+                self.set_aside.push(row.id);
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&self, body: &RawValue) -> Result<(), CallError> {
         let context = RequestContext::fresh(&self.clock, &self.random);
         let appended: AppendedEntries =
-            self.client.post_json(&context, APPEND_ENTRIES, &entries, CALL_TIMEOUT).await?;
+            self.client.post_json(&context, APPEND_ENTRIES, body, CALL_TIMEOUT).await?;
         tracing::debug!(appended = appended.appended, already_there = appended.already_there, "shipped");
         Ok(())
     }
@@ -238,39 +248,49 @@ impl Trouble {
     }
 }
 
-/// How many of the rows go into one call, one at least, however large it is; and whether there may be more than go into it.
-fn fitting(rows: &[Row]) -> (usize, bool) {
-    let mut bytes = 0;
-    let fit = rows.iter().take_while(|row| {
-        bytes += size(&row.entry);
-        bytes <= BATCH_BYTES
-    });
-    let fit = fit.count().max(1);
-    (fit, fit < rows.len() || i64::try_from(rows.len()).is_ok_and(|rows| rows >= BATCH))
+/// [`contract::internal::AppendEntries`] of all these rows: their arrays, joined as they are.
+fn body(rows: &[Row]) -> DbResult<Box<RawValue>> {
+    let arrays = rows.iter().map(|row| row.entries.strip_prefix('[')?.strip_suffix(']'));
+    let joined = arrays.collect::<Option<Vec<_>>>().map(|arrays| arrays.join(","));
+    let body = joined.and_then(|joined| RawValue::from_string(format!(r#"{{"entries":[{joined}]}}"#)).ok());
+    body.ok_or_else(|| DbError::broken("a row of the outbox can't be read"))
 }
 
-fn size(entry: &Sealed) -> usize {
-    entry.payload.len() + entry.disclosures.iter().map(String::len).sum::<usize>()
+/// How many of the rows go into one call, one at least, however large it is; and whether there may be more than go into it.
+fn fitting(heads: &[Head]) -> (usize, bool) {
+    let (mut entries, mut bytes) = (0_usize, 0_usize);
+    let fit = heads.iter().take_while(|head| {
+        entries += usize::try_from(head.count).unwrap_or(MOST_ENTRIES);
+        bytes += usize::try_from(head.bytes).unwrap_or(MOST_BYTES);
+        entries <= MOST_ENTRIES && bytes <= MOST_BYTES
+    });
+    let fit = fit.count().max(1);
+    let full = fit < heads.len() || entries >= MOST_ENTRIES;
+    (fit, full)
 }
 
 #[cfg(test)]
 mod tests {
-    use contract::ids::EntryId;
+    use db::types::UtcTime;
 
     use super::*;
 
-    fn rows(count: usize, bytes: usize) -> Vec<Row> {
-        let id = EntryId::new(Timestamp::from_micros(0), [1; 10]);
-        let entry = Sealed { id, payload: "x".repeat(bytes), disclosures: Vec::new() };
-        (0..).take(count).map(|id| Row { id, entry: entry.clone() }).collect()
-    }
-
     #[test]
-    fn a_call_is_full_by_rows_or_by_bytes() {
-        for (count, bytes, expected) in
-            [(3, 10, (3, false)), (500, 10, (500, true)), (3, 600_000, (1, true)), (1, 2_000_000, (1, false))]
-        {
-            assert_eq!(fitting(&rows(count, bytes)), expected, "{count} rows of {bytes} bytes");
+    fn a_call_is_full_by_entries_or_by_bytes() {
+        let created_at = UtcTime(Timestamp::from_micros(0).into());
+        let heads = |rows: usize, count: i32, bytes: i32| -> Vec<Head> {
+            (0..).take(rows).map(|id| Head { id, count, bytes, created_at }).collect()
+        };
+        for (heads, expected) in [
+            (heads(0, 0, 0), (1, false)),
+            (heads(3, 1, 10), (3, false)),
+            (heads(500, 1, 10), (500, true)),
+            (heads(9, 60, 6_000), (8, true)),
+            (heads(8, 60, 6_000), (8, false)),
+            (heads(3, 1, 600_000), (1, true)),
+            (heads(1, 1, 2_000_000), (1, false)),
+        ] {
+            assert_eq!(fitting(&heads), expected, "{} rows of {:?}", heads.len(), heads.first());
         }
     }
 }

@@ -38,7 +38,7 @@ impl OutboxWriter {
         Ok(Self { batches, wake: wake.clone() })
     }
 
-    /// Returns once the entry is durable. Recording it again is harmless.
+    /// Returns once the entry is durable. Recording it again is harmless: the trail takes it once.
     ///
     /// # Errors
     /// See [`SubmitError`].

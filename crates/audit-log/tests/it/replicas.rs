@@ -1,8 +1,6 @@
 //! Several at once, and a database that goes away.
 
 use contract::audit::{Entry, Sealed};
-use db::on_backend;
-use diesel::RunQueryDsl as _;
 use futures_util::future::join_all;
 use reqwest::header::RETRY_AFTER;
 use test_kit::database::{Cluster, both, postgres, postgres_on};
@@ -148,12 +146,11 @@ async fn what_a_dead_process_recorded_arrives_once() {
         let of_one = format!("action=entries.read&target={}", one.id);
         let read = world.own_entries(&of_one, |entries| entries.len() == 1).await;
         // As if the acknowledgement had been lost: the row is in the outbox again, with the bytes it had.
-        let again = format!(
-            "insert into outbox (entry_id, payload, disclosures, created_at) \
-             select entry_id, payload, disclosures, time from entries where entry_id = '{}'",
-            read[0]["id"].as_str().expect("an id")
-        );
-        database.run(audit_log::SCHEMA, &again, &again);
+        let path = format!("{ENTRIES}/{}", read[0]["id"].as_str().expect("an id"));
+        let again: Sealed =
+            serde_json::from_value(body(world.get(&path).await, 200).await).expect("its bytes");
+        let direct = database.open(audit_log::SCHEMA);
+        direct.write(move |conn| outbox::insert(conn, &again)).await.expect("it is stored");
         drop(world);
 
         let world = World::start(&database).await;
@@ -161,22 +158,9 @@ async fn what_a_dead_process_recorded_arrives_once() {
         let entries = world.own_entries(&of_one, |entries| entries.len() >= 2).await;
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[1], read[0]);
-        let direct = database.open(audit_log::SCHEMA);
-        let emptied = async || {
-            let waiting = direct.read(|conn| {
-                let sql = "select count(*) as waiting from outbox";
-                Ok(on_backend!(conn, |c| diesel::sql_query(sql).get_result::<Waiting>(c))?)
-            });
-            waiting.await.expect("a count").waiting == 0
-        };
+        let emptied = async || direct.read(outbox::waiting).await.expect("they can be read").is_empty();
         wait_for("the outbox to be empty", emptied).await;
     }
-}
-
-#[derive(diesel::QueryableByName)]
-struct Waiting {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    waiting: i64,
 }
 
 /// A replica that is told to stop, stops: its own shipper's connection to it does not hold it up to the deadline.

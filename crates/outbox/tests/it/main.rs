@@ -1,6 +1,8 @@
 //! The outbox on both engines, against a small audit-log that can be told to misbehave.
 
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod shipping;

@@ -6,9 +6,9 @@ diesel::table! {
 
     outbox (id) {
         id -> BigInt,
-        entry_id -> Text,
-        payload -> Text,
-        disclosures -> Text,
+        entries -> Text,
+        count -> Integer,
+        bytes -> Integer,
         created_at -> Instant,
     }
 }

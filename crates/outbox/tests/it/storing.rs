@@ -1,9 +1,12 @@
 //! Into the outbox: with the effect, once, unchanged.
 
 use crate::schema::outbox;
-use crate::world::{entries, entry, ids, sorted, start, waiting, waiting_ids, with_outbox};
-use ::outbox::{OutboxWriter, Wake, insert, insert_many};
+use crate::world::{entries, entry, ids, rows, sorted, waiting_ids, with_outbox};
+use ::outbox::{OutboxWriter, Wake, insert, insert_many, waiting};
 use chrono::{DateTime, Utc};
+use contract::audit::Sealed;
+use contract::clock::Timestamp;
+use contract::ids::EntryId;
 use db::{Class, DbError, SubmitError, on_backend};
 use diesel::prelude::*;
 use test_kit::database::both;
@@ -13,13 +16,42 @@ async fn an_entry_lies_there_as_it_was_given() {
     for on in both() {
         let database = with_outbox(&on);
         database.write(|conn| insert(conn, &entry(1))).await.unwrap();
-        let given = entry(1);
-        let disclosures = serde_json::to_string(&given.disclosures).unwrap();
-        assert_eq!(waiting(&database).await, [(given.id.to_string(), given.payload, disclosures)]);
-        let at = database.read(|conn| {
-            Ok(on_backend!(conn, |c| outbox::table.select(outbox::created_at).first::<DateTime<Utc>>(c))?)
+        assert_eq!(database.read(waiting).await.unwrap(), [entry(1)]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_in_one_commit_is_a_row_as_old_as_its_oldest_entry() {
+    for on in both() {
+        let database = with_outbox(&on);
+        let earlier = Sealed { id: EntryId::new(Timestamp::from_micros(1_000_000), [1; 10]), ..entry(2) };
+        let given = vec![entry(1), earlier, entry(3)];
+        let stored = given.clone();
+        database.write(move |conn| insert_many(conn, &stored)).await.unwrap();
+        assert_eq!(database.read(waiting).await.unwrap(), given, "in the order they were told in");
+        let row = database.read(|conn| {
+            let all = outbox::table.select((outbox::count, outbox::bytes, outbox::created_at));
+            Ok(on_backend!(conn, |c| all.load::<(i32, i32, DateTime<Utc>)>(c))?)
         });
-        assert_eq!(at.await.unwrap(), DateTime::<Utc>::from(start()));
+        let bytes = i32::try_from(serde_json::to_string(&given).unwrap().len()).unwrap();
+        assert_eq!(
+            row.await.unwrap(),
+            [(3, bytes, DateTime::<Utc>::UNIX_EPOCH + chrono::TimeDelta::seconds(1))]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_row_is_no_larger_than_a_call() {
+    for on in both() {
+        let database = with_outbox(&on);
+        let large = |number| Sealed { payload: "x".repeat(600_000), ..entry(number) };
+        let mut given = entries(0..1_100);
+        given.extend([large(2_001), large(2_002), large(2_003)]);
+        let stored = given.clone();
+        database.write(move |conn| insert_many(conn, &stored)).await.unwrap();
+        assert_eq!(rows(&database).await, [500, 500, 101, 1, 1]);
+        assert_eq!(database.read(waiting).await.unwrap(), given);
     }
 }
 
@@ -39,13 +71,11 @@ async fn an_entry_shares_the_fate_of_its_effect() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_there_is_not_there_twice() {
+async fn nothing_to_tell_makes_no_row() {
     for on in both() {
         let database = with_outbox(&on);
         database.write(|conn| insert_many(conn, &[])).await.unwrap();
-        database.write(|conn| insert_many(conn, &[entry(1), entry(2), entry(1)])).await.unwrap();
-        database.write(|conn| insert_many(conn, &entries(1..4))).await.unwrap();
-        assert_eq!(sorted(waiting_ids(&database).await), sorted(ids(&entries(1..4))));
+        assert_eq!(rows(&database).await, Vec::<i32>::new());
     }
 }
 
@@ -102,7 +132,7 @@ async fn the_recorder_makes_entries_durable() {
         let recorder = writer.recorder();
         recorder.record(entry(0)).await.unwrap();
         assert_eq!(waiting_ids(&database).await, ids(&entries(0..1)));
-        recorder.record_all(entries(0..400)).await.unwrap();
+        recorder.record_all(entries(1..400)).await.unwrap();
         assert_eq!(sorted(waiting_ids(&database).await), sorted(ids(&entries(0..400))));
         writer.close().await;
         assert!(matches!(writer.record(entry(401)).await, Err(SubmitError::Unavailable)));

@@ -151,7 +151,7 @@ async fn a_client_stands_as_staff_say() {
             given.len() == 1 && given[0]["sha256"].is_string(),
             "sealed, as what is said of a person: {given:?}"
         );
-        let disclosed = api.texts("select disclosures as text from outbox").await.concat();
+        let disclosed = api.told().await.into_iter().flat_map(|entry| entry.disclosures).collect::<String>();
         assert!(disclosed.contains("fraud?"), "staff can read why: {disclosed}");
     }
 }

@@ -137,8 +137,13 @@ impl Api {
 
     /// The payloads in the outbox, in the order in which they were written.
     pub(crate) async fn trail(&self) -> Vec<Value> {
-        let lines = self.texts("select payload as text from outbox order by id").await;
-        lines.iter().map(|line| serde_json::from_str(line).expect("a payload is JSON")).collect()
+        let told = self.told().await;
+        told.iter().map(|entry| serde_json::from_str(&entry.payload).expect("a payload is JSON")).collect()
+    }
+
+    /// What waits in the outbox, oldest first.
+    pub(crate) async fn told(&self) -> Vec<Sealed> {
+        self.database.read(outbox::waiting).await.expect("the outbox can be read")
     }
 
     /// Entries of this action, once there are so many of them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth::random::Random;
 use auth::staff::Role;
-use contract::audit::{Actor, ActorKind, Category, Entry, Outcome};
+use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Sealed};
 use contract::clock::{Clock, ManualClock, Timestamp};
 use contract::ids::{ClientRef, EntryId};
 use contract::internal::{
@@ -205,32 +205,35 @@ impl World {
 
     /// The payloads in the outbox of this action, oldest first.
     pub(crate) async fn entries(&self, action: &str) -> Vec<Value> {
-        let lines = self.texts("select payload as text from outbox order by id").await;
-        let entries = lines.iter().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let told = self.told().await;
+        let entries = told.iter().map(|entry| serde_json::from_str::<Value>(&entry.payload).expect("JSON"));
         entries.filter(|entry| entry["action"] == action).collect()
     }
 
     /// What opens the digests of each entry of this action, oldest first: its values by their places.
     pub(crate) async fn disclosed(&self, action: &str) -> Vec<Value> {
-        let lines = self.texts("select payload || '\n' || disclosures as text from outbox order by id").await;
-        let entries = lines.iter().map(|line| line.split_once('\n').expect("two texts"));
+        let told = self.told().await;
         let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-        let of_action = entries.filter(|(payload, _)| json(payload)["action"] == action);
-        let opened = of_action.map(|(_, disclosures)| {
-            let all: Vec<String> = serde_json::from_str(disclosures).expect("a list of texts");
+        let of_action = told.iter().filter(|entry| json(&entry.payload)["action"] == action);
+        let opened = of_action.map(|entry| {
             let one = |text: &String| {
                 let (_, place, value): (String, String, String) =
                     serde_json::from_str(text).expect("three texts");
                 (place, Value::String(value))
             };
-            Value::Object(all.iter().map(one).collect())
+            Value::Object(entry.disclosures.iter().map(one).collect())
         });
         opened.collect()
     }
 
+    /// What waits in the outbox, oldest first.
+    async fn told(&self) -> Vec<Sealed> {
+        self.database.read(outbox::waiting).await.expect("the outbox can be read")
+    }
+
     /// Everything that the database holds in the open or beside it, as one text.
     pub(crate) async fn all_texts(&self) -> String {
-        let mut all = self.texts("select payload || disclosures as text from outbox").await;
+        let mut all = self.texts("select entries as text from outbox").await;
         all.extend(
             self.texts("select id || coalesce(reason, '') || staff_email as text from impersonations").await,
         );
