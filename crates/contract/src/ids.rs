@@ -44,12 +44,26 @@ macro_rules! id {
                 self.0
             }
 
+            /// The id with this UUID inside: one of version 7, as all of ours are.
+            ///
+            /// # Errors
+            /// Any other UUID is no id.
+            pub fn from_uuid(id: Uuid) -> Result<Self, BadId> {
+                of_our_version(id).map(Self).ok_or(BadId)
+            }
+
             /// When it was made, to the millisecond.
             #[must_use]
             pub fn made_at(&self) -> Timestamp {
                 let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |time| time.to_unix());
                 let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
                 Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(i64::from(nanos / 1_000)))
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
             }
         }
 
@@ -170,7 +184,10 @@ fn decode(text: &str) -> Option<Uuid> {
         let digit = ALPHABET.iter().position(|known| *known == byte)?;
         Some(bits << 5 | u128::try_from(digit).ok()?)
     })?;
-    let id = Uuid::from_u128(bits);
+    of_our_version(Uuid::from_u128(bits))
+}
+
+fn of_our_version(id: Uuid) -> Option<Uuid> {
     (id.get_version() == Some(Version::SortRand) && id.get_variant() == Variant::RFC4122).then_some(id)
 }
 

@@ -94,7 +94,7 @@ fn shape_of(columns: Vec<Column>, uniques: Vec<Unique>) -> Shape {
 fn kind(name: &str) -> Option<&'static str> {
     Some(match name.to_ascii_lowercase().as_str() {
         "text" | "timestamptz" | "numeric" => "text, timestamptz or numeric",
-        "bytea" | "blob" => "bytes",
+        "bytea" | "blob" | "uuid" => "bytes",
         "bool" | "boolean" => "boolean",
         "int2" | "int4" | "int8" | "smallint" | "integer" | "bigint" => "whole number",
         _ => return None,

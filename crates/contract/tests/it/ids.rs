@@ -42,6 +42,17 @@ fn only_the_one_text_of_an_id_is_the_id() {
 }
 
 #[test]
+fn only_a_uuid_of_version_7_is_an_id() {
+    let id = EventId::new(Timestamp::from_micros(NOW), [9; 10]);
+    assert_eq!(EventId::from_uuid(id.into()), Ok(id));
+    let uuid = id.as_uuid().as_u128();
+    for bad in [0, u128::MAX, uuid ^ (0b11 << 76), uuid ^ (1 << 63)] {
+        let bad = uuid::Uuid::from_u128(bad);
+        assert_eq!(EventId::from_uuid(bad), Err(BadId), "{bad}");
+    }
+}
+
+#[test]
 fn request_ids_are_checked_texts() {
     for good in ["a", "A-z.0_9", &"x".repeat(64)] {
         assert_eq!(good.parse::<RequestId>().unwrap().as_str(), good);
@@ -60,6 +71,8 @@ proptest! {
         let (one, other) = (Timestamp::from_micros(one), Timestamp::from_micros(other));
         let (first, second) = (ClientRef::new(one, random), ClientRef::new(other, more));
         prop_assert_eq!(first.to_string().parse(), Ok(first));
+        prop_assert_eq!(ClientRef::from_uuid(first.as_uuid()), Ok(first));
+        prop_assert_eq!(first.as_uuid().as_bytes().cmp(second.as_uuid().as_bytes()), first.cmp(&second));
         prop_assert_eq!(first.cmp(&second), first.to_string().cmp(&second.to_string()));
         if one.as_millis() != other.as_millis() {
             prop_assert_eq!(one.cmp(&other), first.cmp(&second));

@@ -265,6 +265,7 @@ async fn a_postgres_session_is_in_its_schema_and_under_limits() {
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "15s"),
+        ("jit", "off"),
         ("application_name", "crm-bridge/svc"),
     ] {
         let sql = format!("SELECT current_setting('{name}') AS value");

@@ -1,19 +1,20 @@
 //! The table these tests write to.
 
-use db::types::{Decimal, UtcTime};
+use db::types::{Decimal, Uid, UtcTime};
 use db::{Conn, Database, DbResult, on_backend};
 use diesel::prelude::*;
 use test_kit::database::TestDatabase;
 
 diesel::table! {
     use diesel::sql_types::*;
-    use db::types::{Instant, Money};
+    use db::types::{Id, Instant, Money};
 
     things (key) {
         key -> Text,
         number -> BigInt,
         amount -> Nullable<Money>,
         at -> Nullable<Instant>,
+        id -> Nullable<Id>,
     }
 }
 
@@ -24,10 +25,11 @@ pub(crate) struct Thing {
     pub(crate) number: i64,
     pub(crate) amount: Option<Decimal>,
     pub(crate) at: Option<UtcTime>,
+    pub(crate) id: Option<Uid>,
 }
 
 pub(crate) fn thing(key: &str, number: i64) -> Thing {
-    Thing { key: key.to_owned(), number, amount: None, at: None }
+    Thing { key: key.to_owned(), number, amount: None, at: None, id: None }
 }
 
 /// Makes the table. Its number is checked, so that a bad row exists, and unique but for 0.
@@ -35,10 +37,10 @@ pub(crate) fn create(on: &TestDatabase) {
     on.run(
         "svc",
         "CREATE SCHEMA svc; CREATE TABLE things (key text COLLATE \"C\" PRIMARY KEY,
-         number bigint NOT NULL CHECK (number >= 0), amount numeric, at timestamptz);
+         number bigint NOT NULL CHECK (number >= 0), amount numeric, at timestamptz, id uuid);
          CREATE UNIQUE INDEX things_number ON things (number) WHERE number > 0",
         "CREATE TABLE things (key text NOT NULL PRIMARY KEY,
-         number bigint NOT NULL CHECK (number >= 0), amount text, at text);
+         number bigint NOT NULL CHECK (number >= 0), amount text, at text, id blob);
          CREATE UNIQUE INDEX things_number ON things (number) WHERE number > 0",
     );
 }

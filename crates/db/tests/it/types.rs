@@ -3,13 +3,14 @@
 use crate::things::{Thing, insert, thing, things, with_things};
 use bigdecimal::{BigDecimal, Num};
 use chrono::{DateTime, TimeZone, Utc};
-use db::types::{Decimal, Instant, Money, UtcTime};
-use db::{Conn, Database, DbResult, on_backend};
+use db::types::{Decimal, Id, Instant, Money, Uid, UtcTime};
+use db::{Conn, Database, DbResult, on_backend, prepared};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text};
+use diesel::sql_types::{Array, BigInt, Nullable, Text};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use test_kit::database::{both, postgres, sqlite};
+use uuid::Uuid;
 
 /// Amounts as the contract allows: up to 20 digits before and 18 after the point, of either sign, trailing zeros too.
 fn amounts() -> impl Strategy<Value = BigDecimal> {
@@ -184,5 +185,102 @@ async fn nullable_times_are_compared_with_plain_ones() {
             Ok(on_backend!(conn, |c| due.order(things::key).select(things::key).load::<String>(c))?)
         });
         assert_eq!(due.await.unwrap(), ["a", "c"]);
+    }
+}
+
+fn uuids() -> impl Strategy<Value = Uuid> {
+    // At the ends, too, where signed numbers would go wrong.
+    prop_oneof![any::<u128>(), any::<u8>().prop_map(u128::from), Just(u128::MAX), Just(1 << 127)]
+        .prop_map(Uuid::from_u128)
+}
+
+#[test]
+fn ids_come_back_as_they_went_and_sort_by_their_bytes() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for on in both() {
+        let database = with_things(&on);
+        for_all(proptest::collection::btree_set(uuids(), 1..6), |sent| {
+            let rows: Vec<_> = (0..)
+                .zip(sent.iter().rev())
+                .map(|(number, id)| Thing { id: Some(Uid(*id)), ..thing(&format!("{number}"), 0) })
+                .collect();
+            let asked: Vec<Uid> = sent.iter().take(3).copied().map(Uid).collect();
+            let these = asked.clone();
+            let (back, found) = run(&runtime, &database, move |conn| {
+                on_backend!(&mut *conn, |c| diesel::delete(things::table).execute(c))?;
+                insert(conn, &rows)?;
+                let all = things::table.order(things::id).select(things::id);
+                let few = all.filter(things::id.eq_any(&these));
+                let back: Vec<Option<Uid>> = on_backend!(&mut *conn, |c| all.load(c))?;
+                Ok((back, on_backend!(conn, |c| few.load::<Option<Uid>>(c))?))
+            });
+            prop_assert_eq!(
+                back.into_iter().flatten().map(Uuid::from).collect::<Vec<_>>(),
+                Vec::from_iter(sent)
+            );
+            prop_assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), asked);
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn arrays_of_ids_go_to_postgres_in_one_statement() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let on = postgres();
+    let database = with_things(&on);
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Id)]
+        id: Uid,
+        #[diesel(sql_type = Nullable<Id>)]
+        other: Option<Uid>,
+    }
+    for_all(proptest::collection::vec((uuids(), proptest::option::of(uuids())), 0..20), |sent| {
+        let sent: Vec<_> = sent.into_iter().map(|(id, other)| (Uid(id), other.map(Uid))).collect();
+        let (ids, others): (Vec<_>, Vec<_>) = sent.iter().copied().unzip();
+        let back: Vec<Row> = run(&runtime, &database, move |conn| {
+            let Conn::Postgres(c) = conn else { panic!("not PostgreSQL") };
+            Ok(prepared("select * from unnest(?, ?) as u (id, other)")
+                .bind::<Array<Id>, _>(&ids)
+                .bind::<Array<Nullable<Id>>, _>(&others)
+                .load(c)?)
+        });
+        prop_assert_eq!(back.into_iter().map(|row| (row.id, row.other)).collect::<Vec<_>>(), sent);
+        Ok(())
+    });
+}
+
+#[tokio::test]
+async fn an_id_is_sixteen_bytes_and_nothing_else_is_one() {
+    #[derive(QueryableByName)]
+    struct Bytes {
+        #[diesel(sql_type = Text)]
+        kind: String,
+        #[diesel(sql_type = BigInt)]
+        length: i64,
+    }
+    let on = sqlite();
+    let database = with_things(&on);
+    let row = Thing { id: Some(Uid(Uuid::from_u128(7))), ..thing("a", 1) };
+    let bytes: Bytes = database
+        .write(move |conn| {
+            round_trip(conn, &row)?;
+            let sql = "SELECT typeof(id) AS kind, length(id) AS length FROM things";
+            Ok(on_backend!(conn, |c| diesel::sql_query(sql).get_result(c))?)
+        })
+        .await
+        .unwrap();
+    assert_eq!((bytes.kind.as_str(), bytes.length), ("blob", 16));
+    for bad in ["x'0011'", "''", "'cl_01k7ff36zve008000000000000'"] {
+        let error = database
+            .write(move |conn| {
+                let spoil = format!("UPDATE things SET id = {bad}");
+                on_backend!(&mut *conn, |c| diesel::sql_query(spoil).execute(c))?;
+                Ok(on_backend!(conn, |c| things::table.select(things::id).load::<Option<Uid>>(c))?)
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(error.class(), db::Class::Broken, "{bad}: {error:?}");
     }
 }
