@@ -44,8 +44,9 @@ pub(crate) enum Rhythm {
     Closed,
     /// When it is due, at so many a second, whatever is answered.
     Open(f64),
-    /// Once the last one of its connection is answered, unless so many await their effect, by [`Load::finished`].
-    Behind(u64),
+    /// Once the last one of its connection is answered, unless so many await their effect, by [`Load::finished`] less what had had its
+    /// effect `before`.
+    Behind { most: u64, before: u64 },
 }
 
 /// What came of it.
@@ -187,8 +188,8 @@ impl Shared {
         let rate = match self.load.rhythm {
             Rhythm::Open(rate) => rate,
             Rhythm::Closed => return (Instant::now() < self.end).then_some((number, None)),
-            Rhythm::Behind(most) => {
-                while number.saturating_sub(self.load.finished.load(Ordering::Relaxed)) >= most {
+            Rhythm::Behind { most, before } => {
+                while number + before >= self.load.finished.load(Ordering::Relaxed) + most {
                     if Instant::now() >= self.end {
                         return None;
                     }

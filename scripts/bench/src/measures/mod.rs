@@ -1,6 +1,7 @@
 //! The measures: which sides are started for each, what is asked of them, and what counts. Every side of a measure gets a fresh database, and
 //! every run fresh events.
 
+mod growth;
 mod lasting;
 mod latency;
 mod throughput;

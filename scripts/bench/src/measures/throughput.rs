@@ -11,21 +11,22 @@ use crate::requests::Requests;
 use crate::rivals::{self, Commits};
 
 /// What a sustained load may leave unfinished before it waits.
-const BACKLOG: u64 = 4_000;
+pub(super) const BACKLOG: u64 = 4_000;
 
 /// Sustained load lasts so many times as long as a burst.
 const SUSTAINED: u32 = 6;
 
 /// All that is still to be done for what was acknowledged: effects, and entries on their way to the trail.
 const UNFINISHED: &str = "select (select count(*) from webhook_ingest.inbox where state = 'pending') + \
-                          (select count(*) from webhook_ingest.outbox) + (select count(*) from service_api.outbox)";
+                          (select coalesce(sum(count), 0) from webhook_ingest.outbox) + \
+                          (select coalesce(sum(count), 0) from service_api.outbox)";
 
 /// What is finished, without a count that would itself load what is measured: each event has two entries, and the one of its effect comes
 /// last. Entries that came twice count twice; the end of the run is counted exactly.
-const FINISHED: &str = "select last_value / 2 from audit_log.entries_position_seq";
+pub(super) const FINISHED: &str = "select last_value / 2 from audit_log.entries_position_seq";
 
 /// What all our tables and indexes take.
-const DISK: &str = "select sum(pg_total_relation_size(c.oid))::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+pub(super) const DISK: &str = "select sum(pg_total_relation_size(c.oid))::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace \
                     where c.relkind = 'r' and n.nspname in ('webhook_ingest', 'service_api', 'audit_log')";
 
 impl Bench {
@@ -95,7 +96,7 @@ impl Bench {
         let watch = ours.postgres.watch(FINISHED)?;
         let run = self.next_run();
         let load = self.closed(ours.address("gateway")?, 256, Requests::Registrations { run });
-        let (rhythm, finished) = (Rhythm::Behind(BACKLOG), watch.last.clone());
+        let (rhythm, finished) = (Rhythm::Behind { most: BACKLOG, before: 0 }, watch.last.clone());
         let outcome = self.load(Load { length, rhythm, finished, ..load });
         let left: u64 = ours.postgres.ask(UNFINISHED)?.parse().unwrap_or(u64::MAX);
         outcome.expect_only(200).map_err(|what| Error::Answers { side: "ours, gateway".to_owned(), what })?;
