@@ -13,7 +13,7 @@ use contract::inbox::HeldBecause;
 use contract::problems::Code;
 use contract::resources::EventState;
 use db::fail_points::{self, Step};
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult};
 use http_kit::audit::seal;
 
@@ -118,13 +118,14 @@ pub(crate) fn store<S: Borrow<Submission>>(
 /// the second round are in no first round.
 pub(crate) fn decide(conn: &mut Conn, deliveries: &[Kept<'_>]) -> DbResult<Vec<Decided>> {
     let fresh = deliveries.iter().filter(|delivery| !delivery.is_reuse);
-    let first_round = claim(conn, fresh.map(|delivery| (delivery.said.key.as_str(), delivery)))?;
+    let first_round = claim(conn, fresh.map(|delivery| (delivery.said.key.as_slice(), delivery)))?;
     let mut claimed = first_round.into_iter();
     let known = |delivery: &Kept<'_>| if delivery.is_reuse { None } else { claimed.next() };
     let first_round: Vec<Claim> =
         deliveries.iter().map(known).map(|claim| claim.unwrap_or(Claim::Other)).collect();
     let reused = deliveries.iter().zip(&first_round).filter(|(_, claim)| matches!(claim, Claim::Other));
-    let second_round = claim(conn, reused.map(|(delivery, _)| (delivery.said.reuse_key.as_str(), delivery)))?;
+    let second_round =
+        claim(conn, reused.map(|(delivery, _)| (delivery.said.reuse_key.as_slice(), delivery)))?;
     let mut second_round = second_round.into_iter();
     first_round
         .into_iter()
@@ -155,10 +156,10 @@ enum Claim {
 /// the same list too.
 fn claim<'a>(
     conn: &mut Conn,
-    deliveries: impl Iterator<Item = (&'a str, &'a Kept<'a>)>,
+    deliveries: impl Iterator<Item = (&'a [u8], &'a Kept<'a>)>,
 ) -> DbResult<Vec<Claim>> {
     let deliveries: Vec<_> = deliveries.collect();
-    let mut firsts: BTreeMap<&str, &Kept<'_>> = BTreeMap::new();
+    let mut firsts: BTreeMap<&[u8], &Kept<'_>> = BTreeMap::new();
     for (key, delivery) in &deliveries {
         firsts.entry(key).or_insert(delivery);
     }
@@ -166,18 +167,19 @@ fn claim<'a>(
         .iter()
         .map(|(key, first)| Seen {
             key: (*key).to_owned(),
-            event_id: first.event_id.to_string(),
+            event_id: Uid::of(first.event_id),
             facts: first.said.facts.to_vec(),
         })
         .collect();
     let added = seen::add_new(conn, &wanted)?;
-    let taken: Vec<&str> = firsts.keys().copied().filter(|key| !added.contains(*key)).collect();
+    let taken: Vec<&[u8]> = firsts.keys().copied().filter(|key| !added.contains(*key)).collect();
     let holders = seen::find(conn, &taken)?;
     deliveries
         .iter()
         .map(|(key, delivery)| match (holders.get(*key), firsts.get(key)) {
             (Some(holder), _) if holder.facts == delivery.said.facts => Ok(Claim::Same(
-                holder.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?,
+                EventId::from_uuid(holder.event_id.0)
+                    .map_err(|_| DbError::broken("seen.event_id is no event id"))?,
             )),
             (Some(_), _) => Ok(Claim::Other),
             (None, Some(first)) if first.event_id == delivery.event_id => Ok(Claim::New),
@@ -198,7 +200,7 @@ pub(crate) fn row(delivery: Kept<'_>, reuse: bool) -> DbResult<NewRow<'_>> {
     };
     let json = |error: serde_json::Error| DbError::Broken(error.into());
     Ok(NewRow {
-        event_id: delivery.event_id.to_string(),
+        event_id: Uid::of(delivery.event_id),
         source: delivery.source,
         event_type: delivery.said.event_type.as_deref(),
         state: state.as_str(),

@@ -6,7 +6,7 @@ use contract::audit::{Entry, Sealed};
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
 use contract::resources::EventState;
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbResult};
 use http_kit::audit::seal;
 
@@ -31,10 +31,9 @@ pub(crate) fn store(
     random: &Random,
 ) -> DbResult<()> {
     let firsts = || spooled.iter().filter_map(|(_, first)| first.as_ref());
-    let ids: Vec<String> = firsts().map(|first| first.event_id.to_string()).collect();
+    let ids: Vec<Uid> = firsts().map(|first| Uid::of(first.event_id)).collect();
     let there = inbox::there(conn, &ids)?;
-    let missing: Vec<&Waiting> =
-        firsts().filter(|first| !there.contains(&first.event_id.to_string())).collect();
+    let missing: Vec<&Waiting> = firsts().filter(|first| !there.contains(&Uid::of(first.event_id))).collect();
     let deliveries: Vec<_> = missing.iter().map(|first| first.kept()).collect();
     let decided = decide(conn, &deliveries)?;
     let mut entries: Vec<Sealed> = spooled.iter().map(|(entry, _)| entry.clone()).collect();
@@ -71,6 +70,7 @@ mod tests {
 
     use contract::ids::EventId;
     use contract::kyc::KycWords;
+    use db::types::Id;
     use db::{Database, DatabaseUrl, Options, on_backend};
     use diesel::prelude::*;
     use diesel::sql_query;
@@ -186,8 +186,8 @@ mod tests {
 
     #[derive(Debug, QueryableByName)]
     struct Kept {
-        #[diesel(sql_type = Text)]
-        event_id: String,
+        #[diesel(sql_type = Id)]
+        event_id: Uid,
         #[diesel(sql_type = Text)]
         state: String,
         #[diesel(sql_type = Binary)]
@@ -231,7 +231,8 @@ mod tests {
                 assert_eq!(count(unreadable, "held"), held, "held once: {states:?}");
             }
         }
-        let there: BTreeSet<EventId> = rows.iter().map(|row| row.event_id.parse().expect("an id")).collect();
+        let there: BTreeSet<EventId> =
+            rows.iter().map(|row| EventId::from_uuid(row.event_id.0).expect("an id")).collect();
         assert!(world.answered.is_subset(&there), "{:?}", world.answered.difference(&there));
         let mut entries = world.own.read(outbox::waiting).await.expect("the outbox can be read");
         entries.retain(|entry| entry.payload.contains("webhook.receive"));

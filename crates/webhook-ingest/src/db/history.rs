@@ -9,7 +9,7 @@ use contract::ids::EventId;
 use contract::inbox::REPLAYABLE;
 use contract::internal::ApplyEvent;
 use contract::kyc::KycWords;
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 
@@ -34,7 +34,7 @@ struct Rest {
 
 /// The event; `None` if there is none.
 pub(crate) fn find(conn: &mut Conn, id: EventId, words: &KycWords) -> DbResult<Option<Stored>> {
-    let event = || inbox::table.filter(inbox::event_id.eq(id.to_string()));
+    let event = || inbox::table.filter(inbox::event_id.eq(Uid::of(id)));
     let found: Option<(Whole, Rest)> =
         on_backend!(conn, |c| event().select((Whole::as_select(), Rest::as_select())).first(c).optional())?;
     let Some((whole, rest)) = found else { return Ok(None) };
@@ -77,15 +77,16 @@ fn prospect(conn: &mut Conn, id: EventId, rest: &Rest, words: &KycWords) -> DbRe
         Standing::Pending => {}
     }
     let holders = seen::find(conn, &[&said.key, &said.reuse_key])?;
-    let own = id.to_string();
-    let of = |key: &str| holders.get(key).filter(|holder| holder.event_id != own);
+    let own = Uid::of(id);
+    let of = |key: &[u8]| holders.get(key).filter(|holder| holder.event_id != own);
     // Under its key for reuses only an equal delivery can be, which staff had applied before.
     let holder = match (of(&said.key), of(&said.reuse_key)) {
         (Some(_), Some(twin)) => Some(twin),
         (holder, _) => holder,
     };
     let Some(holder) = holder else { return Ok(outcome(ProspectOutcome::Replayable, None)) };
-    let other = holder.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?;
+    let other =
+        EventId::from_uuid(holder.event_id.0).map_err(|_| DbError::broken("seen.event_id is no event id"))?;
     let word = match holder.facts == said.facts {
         true => ProspectOutcome::SameEventKept,
         false => ProspectOutcome::EventIdReused,
@@ -96,7 +97,6 @@ fn prospect(conn: &mut Conn, id: EventId, rest: &Rest, words: &KycWords) -> DbRe
 /// The events with these intake numbers.
 pub(crate) fn by_intake(conn: &mut Conn, intakes: &[i64]) -> DbResult<HashMap<i64, EventId>> {
     let named = inbox::table.filter(inbox::intake.eq_any(intakes)).select((inbox::intake, inbox::event_id));
-    let rows: Vec<(i64, String)> = on_backend!(conn, |c| named.load(c))?;
-    let id = |id: &str| id.parse().map_err(|_| DbError::broken("inbox.event_id is no event id"));
-    rows.iter().map(|(intake, event)| Ok((*intake, id(event)?))).collect()
+    let rows: Vec<(i64, Uid)> = on_backend!(conn, |c| named.load(c))?;
+    rows.into_iter().map(|(intake, event)| Ok((intake, listing::event_id(event)?))).collect()
 }

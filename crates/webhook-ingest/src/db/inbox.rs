@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use db::types::{Instant, UtcTime};
+use contract::ids::EventId;
+use db::types::{Id, Instant, Uid, UtcTime};
 use db::{Conn, DbResult, on_backend, prepared};
 use diesel::dsl::{exists, select, sql};
 use diesel::expression::SqlLiteral;
@@ -19,7 +20,7 @@ use crate::domain::lanes::LANES;
 #[derive(Debug, Clone, Insertable)]
 #[diesel(table_name = inbox, treat_none_as_default_value = false)]
 pub(crate) struct NewRow<'a> {
-    pub(crate) event_id: String,
+    pub(crate) event_id: Uid,
     pub(crate) source: &'a str,
     pub(crate) event_type: Option<&'a str>,
     pub(crate) state: &'static str,
@@ -69,9 +70,9 @@ pub(crate) fn add_resolved(
 }
 
 /// Those of these events that are there.
-pub(crate) fn there(conn: &mut Conn, event_ids: &[String]) -> DbResult<HashSet<String>> {
+pub(crate) fn there(conn: &mut Conn, event_ids: &[Uid]) -> DbResult<HashSet<Uid>> {
     let known = inbox::table.filter(inbox::event_id.eq_any(event_ids)).select(inbox::event_id);
-    let known: Vec<String> = on_backend!(conn, |c| known.load(c))?;
+    let known: Vec<Uid> = on_backend!(conn, |c| known.load(c))?;
     Ok(known.into_iter().collect())
 }
 
@@ -85,7 +86,7 @@ fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
          event_type, state, body, received_at, effective_at, sequence, lane, email_key, other_email_key, client_id, message_id, \
          warnings, problem, n) order by n",
     )
-    .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Id>, _>(rows.iter().map(|row| row.event_id).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.source).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.event_type).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.state).collect::<Vec<_>>())
@@ -110,13 +111,20 @@ fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
 pub(crate) struct Due {
     pub(crate) intake: i64,
     pub(crate) lane: i32,
-    pub(crate) event_id: String,
+    event_id: Uid,
     pub(crate) source: String,
     pub(crate) body: Vec<u8>,
     pub(crate) received_at: UtcTime,
     pub(crate) effective_at: UtcTime,
     pub(crate) sequence: Option<i64>,
     pub(crate) attempts: i32,
+}
+
+impl Due {
+    /// The event's id, which the accepting commit wrote.
+    pub(crate) fn id(&self) -> Option<EventId> {
+        EventId::from_uuid(self.event_id.0).ok()
+    }
 }
 
 /// The oldest rows of these lanes that were never tried in vain: of each lane its share of `limit`, so that no lane's backlog is

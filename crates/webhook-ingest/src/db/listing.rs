@@ -7,7 +7,7 @@ use contract::clock::Timestamp;
 use contract::ids::EventId;
 use contract::inbox::{EventDetails, EventSummary, HeldBecause, REPLAYABLE};
 use contract::resources::EventState;
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
@@ -22,7 +22,7 @@ use crate::domain::search::Filter;
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = inbox)]
 pub(super) struct Row {
-    event_id: String,
+    event_id: Uid,
     source: String,
     event_type: Option<String>,
     state: String,
@@ -64,7 +64,7 @@ pub(crate) fn newest(
             query = query.filter(stands(state));
         }
         if let Some(after) = after {
-            query = query.filter(inbox::event_id.lt(after.to_string()));
+            query = query.filter(inbox::event_id.lt(Uid::of(after)));
         }
         if let Some(event_type) = &filter.event_type {
             query = query.filter(inbox::event_type.eq(event_type));
@@ -97,7 +97,7 @@ pub(crate) fn replayable(
     after: Option<EventId>,
     limit: i64,
 ) -> DbResult<Vec<EventId>> {
-    let ids: Vec<String> = on_backend!(conn, |c| {
+    let ids: Vec<Uid> = on_backend!(conn, |c| {
         let standing = filter.state.map_or_else(stand_for_replay, stands);
         let mut query = inbox::table
             .select(inbox::event_id)
@@ -106,7 +106,7 @@ pub(crate) fn replayable(
             .limit(limit)
             .into_boxed();
         if let Some(after) = after {
-            query = query.filter(inbox::event_id.gt(after.to_string()));
+            query = query.filter(inbox::event_id.gt(Uid::of(after)));
         }
         if let Some(event_type) = &filter.event_type {
             query = query.filter(inbox::event_type.eq(event_type));
@@ -125,13 +125,13 @@ pub(crate) fn replayable(
         }
         query.load(c)
     })?;
-    ids.iter().map(|id| event_id(id)).collect()
+    ids.into_iter().map(event_id).collect()
 }
 
 /// One event, whole.
 pub(crate) fn find(conn: &mut Conn, id: EventId) -> DbResult<Option<EventDetails>> {
     let found: Option<Whole> = on_backend!(conn, |c| inbox::table
-        .filter(inbox::event_id.eq(id.to_string()))
+        .filter(inbox::event_id.eq(Uid::of(id)))
         .select(Whole::as_select())
         .first(c)
         .optional())?;
@@ -142,7 +142,7 @@ fn summary(row: Row) -> DbResult<EventSummary> {
     let state = EventState::parse(&row.state).ok_or_else(|| DbError::broken("inbox.state is no state"))?;
     let because = held_because(&row).filter(|_| state == EventState::Held);
     Ok(EventSummary {
-        event_id: event_id(&row.event_id)?,
+        event_id: event_id(row.event_id)?,
         source: row.source,
         event_type: row.event_type,
         state,
@@ -161,7 +161,7 @@ fn summary(row: Row) -> DbResult<EventSummary> {
 pub(super) fn details(whole: Whole) -> DbResult<EventDetails> {
     let Whole { row, intake, sequence, warnings, next_attempt_at, body } = whole;
     let problem = held_because(&row);
-    let warnings = stored(&row.event_id, &warnings).unwrap_or_default();
+    let warnings = stored(row.event_id, &warnings).unwrap_or_default();
     let (body, body_is_exact) = match String::from_utf8(body) {
         Ok(text) => (text, true),
         Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
@@ -179,17 +179,20 @@ pub(super) fn details(whole: Whole) -> DbResult<EventDetails> {
 }
 
 fn held_because(row: &Row) -> Option<HeldBecause> {
-    row.problem.as_deref().and_then(|problem| stored(&row.event_id, problem))
+    row.problem.as_deref().and_then(|problem| stored(row.event_id, problem))
 }
 
 /// What we stored as JSON. A damaged one is shown as none, and hides nothing else.
-fn stored<T: DeserializeOwned>(event_id: &str, json: &str) -> Option<T> {
+fn stored<T: DeserializeOwned>(event: Uid, json: &str) -> Option<T> {
     let read = serde_json::from_str(json);
-    read.inspect_err(|error| tracing::error!(event_id, %error, "stored remarks are unreadable")).ok()
+    read.inspect_err(|error| {
+        tracing::error!(event_id = ?event_id(event).ok(), %error, "stored remarks are unreadable");
+    })
+    .ok()
 }
 
-fn event_id(text: &str) -> DbResult<EventId> {
-    text.parse().map_err(|_| DbError::broken("inbox.event_id is no event id"))
+pub(super) fn event_id(id: Uid) -> DbResult<EventId> {
+    EventId::from_uuid(id.0).map_err(|_| DbError::broken("inbox.event_id is no event id"))
 }
 
 fn time(time: Option<UtcTime>) -> Option<Timestamp> {
@@ -197,12 +200,12 @@ fn time(time: Option<UtcTime>) -> Option<Timestamp> {
 }
 
 /// The least id that an event received at `time` can have.
-fn first_of(time: Timestamp) -> String {
-    EventId::new(time, [0; 10]).to_string()
+fn first_of(time: Timestamp) -> Uid {
+    Uid::of(EventId::new(time, [0; 10]))
 }
 
 /// An id greater than that of every event received before `time`, and in its millisecond.
-fn first_after(time: Timestamp) -> String {
+fn first_after(time: Timestamp) -> Uid {
     first_of(time.plus(Duration::from_millis(1)))
 }
 

@@ -9,7 +9,7 @@ use contract::ids::EventId;
 use contract::inbox::ReplayOutcome;
 use contract::kyc::KycWords;
 use contract::resources::EventState;
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use http_kit::audit::seal;
@@ -91,7 +91,7 @@ pub(crate) fn replay(
 
 /// The row, kept from others until the transaction ends. On SQLite all writers wait for each other anyway.
 fn lock(conn: &mut Conn, event_id: EventId) -> DbResult<Option<Row>> {
-    let event = inbox::table.filter(inbox::event_id.eq(event_id.to_string()));
+    let event = inbox::table.filter(inbox::event_id.eq(Uid::of(event_id)));
     Ok(match conn {
         Conn::Postgres(conn) => event.select(Row::as_select()).for_update().first(conn).optional()?,
         Conn::Sqlite(conn) => event.select(Row::as_select()).first(conn).optional()?,
@@ -122,8 +122,8 @@ fn take_key(conn: &mut Conn, order: &Order, said: &Said) -> DbResult<Option<Obst
     })
 }
 
-fn holder(conn: &mut Conn, key: &str, event_id: EventId, said: &Said) -> DbResult<Holder> {
-    let own = Seen { key: key.to_owned(), event_id: event_id.to_string(), facts: said.facts.to_vec() };
+fn holder(conn: &mut Conn, key: &[u8], event_id: EventId, said: &Said) -> DbResult<Holder> {
+    let own = Seen { key: key.to_owned(), event_id: Uid::of(event_id), facts: said.facts.to_vec() };
     if seen::add_new(conn, std::slice::from_ref(&own))?.contains(key) {
         return Ok(Holder::Own);
     }
@@ -132,7 +132,8 @@ fn holder(conn: &mut Conn, key: &str, event_id: EventId, said: &Said) -> DbResul
     if there.event_id == own.event_id {
         return Ok(Holder::Own);
     }
-    let first = there.event_id.parse().map_err(|_| DbError::broken("seen.event_id is no event id"))?;
+    let first =
+        EventId::from_uuid(there.event_id.0).map_err(|_| DbError::broken("seen.event_id is no event id"))?;
     Ok(if there.facts == own.facts { Holder::Twin(first) } else { Holder::Other(first) })
 }
 

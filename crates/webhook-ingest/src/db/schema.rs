@@ -4,11 +4,11 @@
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
-    use db::types::Instant;
+    use db::types::{Id, Instant};
 
     inbox (intake) {
         intake -> BigInt,
-        event_id -> Text,
+        event_id -> Id,
         source -> Text,
         event_type -> Nullable<Text>,
         state -> Text,
@@ -33,26 +33,27 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{Binary, Text};
+    use diesel::sql_types::Binary;
+    use db::types::Id;
 
     seen (key) {
-        key -> Text,
-        event_id -> Text,
+        key -> Binary,
+        event_id -> Id,
         facts -> Binary,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Nullable, Text};
-    use db::types::Instant;
+    use db::types::{Id, Instant};
 
     spooled (intake) {
         intake -> BigInt,
-        entry_id -> Text,
+        entry_id -> Binary,
         payload -> Text,
         disclosures -> Text,
-        event_id -> Nullable<Text>,
-        seen_key -> Nullable<Text>,
+        event_id -> Nullable<Binary>,
+        seen_key -> Nullable<Binary>,
         answered -> Nullable<Text>,
         source -> Nullable<Text>,
         message_id -> Nullable<Text>,

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use db::types::{Id, Uid};
 use db::{Conn, DbResult, on_backend, prepared};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Text};
+use diesel::sql_types::{Array, Binary};
 use diesel::{PgConnection, SqliteConnection};
 
 use super::schema::seen;
@@ -14,9 +15,9 @@ use super::schema::seen;
 #[diesel(table_name = seen, treat_none_as_default_value = false)]
 pub(crate) struct Seen {
     /// What two deliveries of one event have in common.
-    pub(crate) key: String,
+    pub(crate) key: Vec<u8>,
     /// Our id of the first delivery.
-    pub(crate) event_id: String,
+    pub(crate) event_id: Uid,
     /// SHA-256 of what makes two deliveries of one key the same event.
     pub(crate) facts: Vec<u8>,
 }
@@ -24,7 +25,7 @@ pub(crate) struct Seen {
 /// Adds those rows whose key is not there yet, and says which went in. The rows must have distinct keys and be sorted by key: two
 /// replicas that add the same keys in opposite orders would deadlock. On PostgreSQL it waits for another transaction that is
 /// adding one of the keys, and afterwards [`find`] sees what that one committed.
-pub(crate) fn add_new(conn: &mut Conn, rows: &[Seen]) -> DbResult<HashSet<String>> {
+pub(crate) fn add_new(conn: &mut Conn, rows: &[Seen]) -> DbResult<HashSet<Vec<u8>>> {
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
@@ -36,23 +37,23 @@ pub(crate) fn add_new(conn: &mut Conn, rows: &[Seen]) -> DbResult<HashSet<String
 
 #[derive(QueryableByName)]
 struct Key {
-    #[diesel(sql_type = Text)]
-    key: String,
+    #[diesel(sql_type = Binary)]
+    key: Vec<u8>,
 }
 
-fn add_new_postgres(conn: &mut PgConnection, rows: &[Seen]) -> DbResult<HashSet<String>> {
+fn add_new_postgres(conn: &mut PgConnection, rows: &[Seen]) -> DbResult<HashSet<Vec<u8>>> {
     let added = prepared(
         "insert into seen (key, event_id, facts) select * from unnest(?, ?, ?) \
          on conflict (key) do nothing returning key",
     )
-    .bind::<Array<Text>, _>(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(rows.iter().map(|row| row.key.as_slice()).collect::<Vec<_>>())
+    .bind::<Array<Id>, _>(rows.iter().map(|row| row.event_id).collect::<Vec<_>>())
     .bind::<Array<Binary>, _>(rows.iter().map(|row| row.facts.as_slice()).collect::<Vec<_>>())
     .load::<Key>(conn)?;
     Ok(added.into_iter().map(|row| row.key).collect())
 }
 
-fn add_new_sqlite(conn: &mut SqliteConnection, rows: &[Seen]) -> DbResult<HashSet<String>> {
+fn add_new_sqlite(conn: &mut SqliteConnection, rows: &[Seen]) -> DbResult<HashSet<Vec<u8>>> {
     let mut added = HashSet::with_capacity(rows.len());
     for row in rows {
         let insert = diesel::insert_into(seen::table).values(row).on_conflict(seen::key).do_nothing();
@@ -64,7 +65,7 @@ fn add_new_sqlite(conn: &mut SqliteConnection, rows: &[Seen]) -> DbResult<HashSe
 }
 
 /// The rows of the given keys that are there, by key.
-pub(crate) fn find(conn: &mut Conn, keys: &[&str]) -> DbResult<HashMap<String, Seen>> {
+pub(crate) fn find(conn: &mut Conn, keys: &[&[u8]]) -> DbResult<HashMap<Vec<u8>, Seen>> {
     if keys.is_empty() {
         return Ok(HashMap::new());
     }

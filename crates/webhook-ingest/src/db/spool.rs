@@ -173,7 +173,7 @@ impl Spool {
     }
 
     /// Whether the first delivery of a key waits here. Where nothing waits, nothing is asked.
-    pub(crate) async fn has_key(&self, key: &str) -> DbResult<bool> {
+    pub(crate) async fn has_key(&self, key: &[u8]) -> DbResult<bool> {
         let key = key.to_owned();
         self.ask(move |conn| spooled::has_key(conn, &key)).await
     }

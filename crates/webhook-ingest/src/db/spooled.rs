@@ -17,6 +17,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
 use http_kit::audit::seal;
+use uuid::Uuid;
 
 use super::deliveries::{Decided, Kept, Submission, decide};
 use super::schema::{seen, spooled};
@@ -28,11 +29,11 @@ use crate::domain::trail;
 #[derive(Debug, Insertable)]
 #[diesel(table_name = spooled, treat_none_as_default_value = false)]
 struct NewRow<'a> {
-    entry_id: String,
+    entry_id: Vec<u8>,
     payload: String,
     disclosures: String,
-    event_id: Option<String>,
-    seen_key: Option<&'a str>,
+    event_id: Option<Vec<u8>>,
+    seen_key: Option<&'a [u8]>,
     answered: Option<&'static str>,
     source: Option<&'a str>,
     message_id: Option<&'a str>,
@@ -75,11 +76,11 @@ fn row(delivery: Kept<'_>, decided: Decided, entry: Sealed) -> DbResult<NewRow<'
     let disclosures =
         serde_json::to_string(&entry.disclosures).map_err(|error| DbError::Broken(error.into()))?;
     Ok(NewRow {
-        entry_id: entry.id.to_string(),
+        entry_id: bytes(entry.id),
         payload: entry.payload,
         disclosures,
-        event_id: is_first.then(|| delivery.event_id.to_string()),
-        seen_key: is_first.then_some(key.as_str()),
+        event_id: is_first.then(|| bytes(delivery.event_id)),
+        seen_key: is_first.then_some(key.as_slice()),
         answered: is_first.then(|| Answered::of(&said.standing, decided.reuse).as_str()),
         source: is_first.then_some(delivery.source),
         message_id: delivery.message_id.filter(|_| is_first),
@@ -91,16 +92,20 @@ fn row(delivery: Kept<'_>, decided: Decided, entry: Sealed) -> DbResult<NewRow<'
     })
 }
 
-/// A row as it lies in the file.
+fn bytes(id: impl Into<Uuid>) -> Vec<u8> {
+    id.into().as_bytes().to_vec()
+}
+
+/// A row as it lies in the file, whatever is in it: one that can't be read must not keep the others from being read.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = spooled)]
 pub(crate) struct Row {
     pub(crate) intake: i64,
-    entry_id: String,
+    entry_id: Vec<u8>,
     payload: String,
     disclosures: String,
-    event_id: Option<String>,
-    seen_key: Option<String>,
+    event_id: Option<Vec<u8>>,
+    seen_key: Option<Vec<u8>>,
     answered: Option<String>,
     source: Option<String>,
     message_id: Option<String>,
@@ -135,11 +140,15 @@ impl Waiting {
     }
 }
 
+fn uuid(bytes: &[u8]) -> Option<Uuid> {
+    Uuid::from_slice(bytes).ok()
+}
+
 impl Row {
     /// The entry of the attempt, and the delivery if it was the first of its key.
     pub(crate) fn open(&self, kyc_words: &KycWords) -> DbResult<(Sealed, Option<Waiting>)> {
         let bad = || DbError::broken(format!("row {} of the spool can't be read", self.intake));
-        let id: EntryId = self.entry_id.parse().map_err(|_| bad())?;
+        let id = uuid(&self.entry_id).and_then(|id| EntryId::from_uuid(id).ok()).ok_or_else(bad)?;
         let disclosures = serde_json::from_str(&self.disclosures).map_err(|_| bad())?;
         let entry = Sealed { id, payload: self.payload.clone(), disclosures };
         let Some(event_id) = &self.event_id else { return Ok((entry, None)) };
@@ -147,7 +156,7 @@ impl Row {
         let received_at = Timestamp::from(self.received_at.ok_or_else(bad)?.0);
         let message_id = self.message_id.as_deref();
         let waiting = Waiting {
-            event_id: event_id.parse().map_err(|_| bad())?,
+            event_id: uuid(event_id).and_then(|id| EventId::from_uuid(id).ok()).ok_or_else(bad)?,
             source: source.to_owned(),
             message_id: self.message_id.clone(),
             body: body.to_owned(),
@@ -172,7 +181,7 @@ pub(crate) fn oldest(conn: &mut Conn, but: &BTreeSet<i64>, limit: i64) -> DbResu
 /// Removes rows, and the keys that they had.
 pub(crate) fn remove(conn: &mut Conn, rows: &[Row]) -> DbResult<()> {
     let intakes: Vec<i64> = rows.iter().map(|row| row.intake).collect();
-    let keys: Vec<&str> = rows.iter().filter_map(|row| row.seen_key.as_deref()).collect();
+    let keys: Vec<&[u8]> = rows.iter().filter_map(|row| row.seen_key.as_deref()).collect();
     on_backend!(&mut *conn, |c| diesel::delete(spooled::table.filter(spooled::intake.eq_any(intakes)))
         .execute(c))?;
     on_backend!(conn, |c| diesel::delete(seen::table.filter(seen::key.eq_any(keys))).execute(c))?;
@@ -187,19 +196,19 @@ pub(crate) fn count(conn: &mut Conn) -> DbResult<i64> {
 /// When the oldest row was made, if there is one.
 pub(crate) fn oldest_made_at(conn: &mut Conn) -> DbResult<Option<Timestamp>> {
     let first = spooled::table.select(spooled::entry_id).order(spooled::intake);
-    let first: Option<String> = on_backend!(conn, |c| first.first(c).optional())?;
-    Ok(first.and_then(|id| id.parse::<EntryId>().ok()).map(|id| id.made_at()))
+    let first: Option<Vec<u8>> = on_backend!(conn, |c| first.first(c).optional())?;
+    Ok(first.and_then(|id| EntryId::from_uuid(uuid(&id)?).ok()).map(|id| id.made_at()))
 }
 
 /// Whether a first delivery of this key waits here.
-pub(crate) fn has_key(conn: &mut Conn, key: &str) -> DbResult<bool> {
+pub(crate) fn has_key(conn: &mut Conn, key: &[u8]) -> DbResult<bool> {
     let waits = exists(seen::table.filter(seen::key.eq(key)));
     Ok(on_backend!(conn, |c| select(waits).get_result(c))?)
 }
 
 /// Whether this event waits here.
 pub(crate) fn has_event(conn: &mut Conn, id: EventId) -> DbResult<bool> {
-    let waits = exists(spooled::table.filter(spooled::event_id.eq(id.to_string())));
+    let waits = exists(spooled::table.filter(spooled::event_id.eq(bytes(id))));
     Ok(on_backend!(conn, |c| select(waits).get_result(c))?)
 }
 

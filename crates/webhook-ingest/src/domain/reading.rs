@@ -40,11 +40,12 @@ pub enum Standing {
 /// What a signed body says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// What all deliveries of this event have in common.
-    pub key: String,
+    /// What all deliveries of this event have in common: the source, a letter for the kind of key, and the sender's id or a digest,
+    /// `:` between them.
+    pub key: Vec<u8>,
     /// What all deliveries with the same key and the same other facts have in common: the key it is held under when `key` was
     /// first used for something else.
-    pub reuse_key: String,
+    pub reuse_key: Vec<u8>,
     /// SHA-256 of event type and data, independent of how the JSON was written: two deliveries of one key with equal facts are the
     /// same event.
     pub facts: [u8; 32],
@@ -89,7 +90,7 @@ impl Said {
         let key = readable_key(signed, envelope.id.as_deref());
         let facts = sha256(&envelope.facts);
         Self {
-            reuse_key: format!("{source}:r:{}", digest_of(&[Some(key.as_bytes()), Some(&facts)])),
+            reuse_key: key_of(source, b'r', &digest_of(&[Some(&key), Some(&facts)])),
             key,
             facts,
             event_type: Some(envelope.event_type),
@@ -114,10 +115,11 @@ impl Said {
             ]),
             None => digest_of(&[Some(signed.body)]),
         };
-        let key = format!("{}:h:{facts}", signed.source);
+        let key = key_of(signed.source, b'h', &facts);
         Self {
             reuse_key: key.clone(),
-            facts: sha256(key.as_bytes()),
+            // Of the key as it was written once, with the digest in hex: what is stored for ever is compared with it.
+            facts: sha256(format!("{}:h:{}", signed.source, hex::encode(facts)).as_bytes()),
             key,
             event_type: unreadable.event_type,
             lane: lanes::lane_of(signed.source, None, None),
@@ -133,17 +135,20 @@ impl Said {
 }
 
 /// The key of a readable delivery: its signed message id, else the id inside its signed body, else the body itself.
-fn readable_key(signed: Signed<'_>, id: Option<&str>) -> String {
-    let source = signed.source;
+fn readable_key(signed: Signed<'_>, id: Option<&str>) -> Vec<u8> {
     match (signed.message_id, id) {
-        (Some(message), _) => format!("{source}:w:{message}"),
-        (None, Some(id)) => format!("{source}:i:{id}"),
-        (None, None) => format!("{source}:b:{}", hex::encode(sha256(signed.body))),
+        (Some(message), _) => key_of(signed.source, b'w', message.as_bytes()),
+        (None, Some(id)) => key_of(signed.source, b'i', id.as_bytes()),
+        (None, None) => key_of(signed.source, b'b', &sha256(signed.body)),
     }
 }
 
+fn key_of(source: &str, kind: u8, value: &[u8]) -> Vec<u8> {
+    [source.as_bytes(), &[b':', kind, b':'], value].concat()
+}
+
 /// SHA-256 over parts, each framed by its length, so that no two lists of parts run together into the same bytes.
-fn digest_of(parts: &[Option<&[u8]>]) -> String {
+fn digest_of(parts: &[Option<&[u8]>]) -> [u8; 32] {
     let mut framed = Vec::new();
     for part in parts {
         match part {
@@ -155,7 +160,7 @@ fn digest_of(parts: &[Option<&[u8]>]) -> String {
             None => framed.push(b'-'),
         }
     }
-    hex::encode(sha256(&framed))
+    sha256(&framed)
 }
 
 #[cfg(test)]
@@ -174,17 +179,20 @@ mod tests {
 
     #[test]
     fn each_kind_of_delivery_has_a_kind_of_key() {
-        let kind = |said: &Said| said.key.split(':').nth(1).map(str::to_owned);
-        assert_eq!(read("site", None, REGISTERED).key, "site:i:7");
-        assert_eq!(read("site", Some("msg_1"), REGISTERED).key, "site:w:msg_1");
+        let kind = |said: &Said| said.key.split(|byte| *byte == b':').nth(1).map(<[u8]>::to_vec);
+        assert_eq!(read("site", None, REGISTERED).key, b"site:i:7");
+        assert_eq!(read("site", Some("msg_1"), REGISTERED).key, b"site:w:msg_1");
         assert_eq!(
             read("acme", None, &REGISTERED.replace("\"7\"", "7")).key,
-            "acme:i:7",
+            b"acme:i:7",
             "a number as an id"
         );
-        assert_eq!(kind(&read("site", None, &REGISTERED.replace(r#""id":"7","#, ""))).as_deref(), Some("b"));
-        assert_eq!(kind(&read("site", None, "not JSON")).as_deref(), Some("h"));
-        assert_eq!(kind(&read("site", Some("msg_1"), "not JSON")).as_deref(), Some("h"));
+        assert_eq!(
+            kind(&read("site", None, &REGISTERED.replace(r#""id":"7","#, ""))).as_deref(),
+            Some(&b"b"[..])
+        );
+        assert_eq!(kind(&read("site", None, "not JSON")).as_deref(), Some(&b"h"[..]));
+        assert_eq!(kind(&read("site", Some("msg_1"), "not JSON")).as_deref(), Some(&b"h"[..]));
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
     entry.outcome = outcome;
     entry.reason = code.map(|code| code.as_str().to_owned());
     entry.actor = platform(&delivery.source);
-    entry.target = Some(event(&settled.event_id.to_string()));
+    entry.target = Some(event(settled.event_id));
     entry.details.insert("status".to_owned(), open(settled.verdict.word()));
     if let Some(event_type) = &delivery.said.event_type {
         entry.details.insert("eventType".to_owned(), foreign(event_type));
@@ -59,7 +59,7 @@ pub fn received(mut entry: Entry, delivery: &Delivery, settled: &Settled) -> Ent
 #[must_use]
 pub fn without_effect(
     id: EntryId,
-    event_id: &str,
+    event_id: EventId,
     source: &str,
     fate: &Fate,
     now: Timestamp,
@@ -92,7 +92,7 @@ pub enum Drained {
 /// The entry of a spooled delivery whose sender was told something else, because what was there before could not be seen then.
 #[must_use]
 pub fn drained(id: EntryId, event_id: EventId, source: &str, drained: Drained, now: Timestamp) -> Entry {
-    let mut entry = later(id, "webhook.drain", &event_id.to_string(), source, now);
+    let mut entry = later(id, "webhook.drain", event_id, source, now);
     let status = match drained {
         Drained::Duplicate(first) => {
             entry.details.insert("duplicateOf".to_owned(), open(&first.to_string()));
@@ -114,7 +114,7 @@ pub fn drained(id: EntryId, event_id: EventId, source: &str, drained: Drained, n
 }
 
 /// An entry about a delivery that no request makes.
-fn later(id: EntryId, action: &str, event_id: &str, source: &str, now: Timestamp) -> Entry {
+fn later(id: EntryId, action: &str, event_id: EventId, source: &str, now: Timestamp) -> Entry {
     Entry {
         id,
         time: now,
@@ -144,8 +144,8 @@ pub fn asked(parameter: &str, value: String) -> Value {
     }
 }
 
-fn event(id: &str) -> Target {
-    Target { kind: "event".to_owned(), id: Text::open(id) }
+fn event(id: EventId) -> Target {
+    Target { kind: "event".to_owned(), id: Text::open(id.to_string()) }
 }
 
 /// A word of ours.

@@ -287,7 +287,7 @@ impl Worker {
     fn read(&self, row: &Due) -> Option<ApplyEvent> {
         let event = self.read_again(row);
         if event.is_none() {
-            tracing::error!(event_id = row.event_id, "an acknowledged event can't be read any more");
+            tracing::error!(event_id = ?row.id(), "an acknowledged event can't be read any more");
         }
         event
     }
@@ -301,7 +301,7 @@ impl Worker {
             return None;
         };
         Some(ApplyEvent {
-            event_id: row.event_id.parse().ok()?,
+            event_id: row.id()?,
             source: row.source.clone(),
             intake: row.intake,
             sequence: row.sequence,
@@ -357,7 +357,7 @@ impl Worker {
 
     fn entry(&self, row: &Due, fate: &Fate, now: Timestamp) -> Option<Sealed> {
         let id = EntryId::new(now, self.state.random.bytes());
-        let entry = trail::without_effect(id, &row.event_id, &row.source, fate, now)?;
+        let entry = trail::without_effect(id, row.id()?, &row.source, fate, now)?;
         Some(seal(&entry, &self.state.random))
     }
 

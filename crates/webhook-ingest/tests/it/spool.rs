@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use webhook_ingest::{Config, Seams};
 
 use crate::http::{Answer, post};
+use crate::migrations::texts;
 use crate::support::{
     Ingest, Row, SECRET, ServiceApi, config, event, registration, sign, start, start_unmigrated, states,
 };
@@ -498,4 +499,42 @@ async fn a_folder_is_one_process_s_alone() {
     let settings = Config { spool: Some(world.file()), ..world.config() };
     let refused = webhook_ingest::start(settings, Seams::system()).expect_err("no folder");
     assert!(refused.to_string().starts_with("WEBHOOK_SPOOL_DIR:"), "{refused}");
+}
+
+/// An upgrade finds what an outage left in the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_the_file_survives_its_migrations() {
+    let world = World::new().await;
+    let ingest = world.start().await;
+    world.go_away(&ingest).await;
+    let bare = br#"{"event":"client.registered","data":{"clientId":"c1","email":"c1@example.com"}}"#;
+    let answers = [
+        ingest.deliver(bare).await,
+        ingest.deliver(&registration("1", "c2")).await,
+        ingest.deliver(b"?").await,
+    ];
+    let repeat = ingest.deliver(bare).await;
+    assert_eq!(repeat.text("status"), "duplicate");
+    ingest.stop().await;
+    let left = left_in(&world.file());
+    let mut conn =
+        SqliteConnection::establish(world.file().to_str().expect("UTF-8")).expect("the file opens");
+    for sql in texts("webhook-ingest-spool", db::Backend::Sqlite, "20261127000000_narrow_keys") {
+        conn.batch_execute(&sql).expect("it runs");
+    }
+    drop(conn);
+    assert_eq!(left_in(&world.file()), left);
+
+    world.cluster.start_again();
+    let ingest = world.start().await;
+    drained(&world).await;
+    let rows =
+        eventually(|| ingest.inbox(), |rows| rows.len() == 4 && !states(rows).contains(&"pending")).await;
+    let known = ids_of(&rows);
+    for answer in &answers {
+        let state = &known[&answer.text("eventId")];
+        assert_eq!(state, if answer.status == 200 { "applied" } else { "held" });
+    }
+    assert_eq!(ingest.deliver(bare).await.text("eventId"), answers[0].text("eventId"));
+    ingest.stop().await;
 }

@@ -14,8 +14,10 @@ use contract::clock::Clock;
 use contract::ids::EventId;
 use contract::internal::{ApplyBatch, ApplyEvent, ApplyResult, ApplyVerdict, ApplyVerdicts};
 use contract::kyc::KycWords;
+use db::types::{Id, Uid};
 use db::{Database, on_backend};
 use diesel::RunQueryDsl;
+use diesel::deserialize::FromSql;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use http_kit::server::Listen;
 use http_kit::service::Running;
@@ -199,11 +201,30 @@ impl Ingest {
     }
 }
 
+/// An event's id as the wire has it.
+#[derive(diesel::deserialize::FromSqlRow)]
+pub(crate) struct WireId(String);
+
+impl<DB: diesel::backend::Backend> FromSql<Id, DB> for WireId
+where
+    Uid: FromSql<Id, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self(EventId::from_uuid(Uid::from_sql(bytes)?.0)?.to_string()))
+    }
+}
+
+impl From<WireId> for String {
+    fn from(id: WireId) -> Self {
+        id.0
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, diesel::QueryableByName)]
 pub(crate) struct Row {
     #[diesel(sql_type = BigInt)]
     pub(crate) intake: i64,
-    #[diesel(sql_type = Text)]
+    #[diesel(sql_type = Id, deserialize_as = WireId)]
     pub(crate) event_id: String,
     #[diesel(sql_type = Text)]
     pub(crate) source: String,
