@@ -13,6 +13,20 @@ pub enum Step {
     IngestBeforeCommit,
     /// webhook-ingest: a delivery is committed, and not answered.
     IngestAfterCommit,
+    /// webhook-ingest: its own tables did not take a delivery, or did not say that they did, and the spool has not got it yet.
+    SpoolBeforeSubmit,
+    /// webhook-ingest: a batch of deliveries is written to the spool, and not committed.
+    SpoolBeforeCommit,
+    /// webhook-ingest: a delivery is committed to the spool, and not answered.
+    SpoolAfterCommit,
+    /// webhook-ingest: what waits in the spool is written to its own tables, and not committed.
+    DrainBeforeCommit,
+    /// webhook-ingest: that is committed, and still in the spool.
+    DrainAfterCommit,
+    /// webhook-ingest: it is removed from the spool, and that is not committed.
+    DrainBeforeRemove,
+    /// webhook-ingest: it is in the spool no more, and the next batch is not begun.
+    DrainAfterRemove,
     /// webhook-ingest: a lane has its rows, and has not called service-api.
     LaneBeforeCall,
     /// webhook-ingest: service-api has answered, and no fate is written.
@@ -44,10 +58,17 @@ pub enum Step {
 }
 
 /// Every step, with its name and a service that passes it. A constant: programs that never look at it do not have it.
-pub const ALL: [(Step, &str, &str); 17] = [
+pub const ALL: [(Step, &str, &str); 24] = [
     (Step::IngestVerified, "ingest.verified", "webhook-ingest"),
     (Step::IngestBeforeCommit, "ingest.before_commit", "webhook-ingest"),
     (Step::IngestAfterCommit, "ingest.after_commit", "webhook-ingest"),
+    (Step::SpoolBeforeSubmit, "spool.before_submit", "webhook-ingest"),
+    (Step::SpoolBeforeCommit, "spool.before_commit", "webhook-ingest"),
+    (Step::SpoolAfterCommit, "spool.after_commit", "webhook-ingest"),
+    (Step::DrainBeforeCommit, "drain.before_commit", "webhook-ingest"),
+    (Step::DrainAfterCommit, "drain.after_commit", "webhook-ingest"),
+    (Step::DrainBeforeRemove, "drain.before_remove", "webhook-ingest"),
+    (Step::DrainAfterRemove, "drain.after_remove", "webhook-ingest"),
     (Step::LaneBeforeCall, "lane.before_call", "webhook-ingest"),
     (Step::LaneAfterCall, "lane.after_call", "webhook-ingest"),
     (Step::LaneAfterCommit, "lane.after_commit", "webhook-ingest"),

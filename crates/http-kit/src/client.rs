@@ -16,11 +16,15 @@ use serde::de::DeserializeOwned;
 use crate::config::ConfigError;
 use crate::context::RequestContext;
 use crate::headers::{CLIENT_ADDRESS, INTERNAL_TOKEN, REQUEST_ID, TRACEPARENT};
+use crate::server::HEAD_DEADLINE;
 
 /// How long a token is used; it is valid for 60 s, so half of that is left for the way and for clocks that differ.
 const TOKEN_USE: Duration = Duration::from_secs(30);
-/// Shorter than our servers keep idle connections (75 s).
-const POOL_IDLE: Duration = Duration::from_secs(30);
+/// How long a connection may lie idle and still be used. A connection may lie there that was opened and never used, because another one
+/// was free sooner: our servers answer it with 408 when no head has come for so long, and a call that crosses that would take it for its
+/// own answer. The connections that were used they keep for longer.
+const POOL_IDLE: Duration = Duration::from_secs(5);
+const _: () = assert!(POOL_IDLE.as_secs() < HEAD_DEADLINE.as_secs());
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
@@ -152,7 +156,6 @@ impl InternalClient {
         let http = builder(base.as_str())
             .ok_or_else(invalid)?
             .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE)
             .build()
             .map_err(|_| invalid())?;
         Ok(Self { http, base, service: tokens.0.audience, tokens })
@@ -284,11 +287,12 @@ fn with_person(sending: reqwest::RequestBuilder, person: &OnBehalf) -> reqwest::
     }
 }
 
-/// A builder for `url`, with no proxy and no redirects, whose TLS is rustls on ring; `None` for what is no `http` or `https` URL. For
+/// A builder for `url`, with no proxy, no redirects and no connection that lay idle for long, whose TLS is rustls on ring; `None` for what is no `http` or `https` URL. For
 /// programs that call from outside, as a platform does.
 pub fn builder(url: &str) -> Option<reqwest::ClientBuilder> {
     let url = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    Some(with_tls(url.scheme())?.no_proxy().redirect(reqwest::redirect::Policy::none()))
+    let builder = with_tls(url.scheme())?.no_proxy().redirect(reqwest::redirect::Policy::none());
+    Some(builder.pool_idle_timeout(POOL_IDLE))
 }
 
 /// A builder whose TLS is rustls on ring. Where the base is plain http no trusted roots are looked for: a machine without any

@@ -13,8 +13,11 @@ use tokio::sync::watch;
 use crate::kit::Shared;
 use crate::routes::RouteTable;
 
-/// Longer than our clients keep an idle connection (30 s), so that none posts into a closing one.
+/// Longer than our clients keep an idle connection (5 s), so that none posts into a closing one.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long a client may take to send a request's head; on a new connection counted from when it is there.
+pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long we wait for a client to close a connection that we are done with.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
@@ -41,7 +44,8 @@ impl Listen {
     /// Two workers, 8 s to finish answers, 10 s for a head, 30 s for a body.
     pub fn on(address: impl Into<String>) -> Self {
         // Under the ten seconds after which Docker kills what it has asked to stop.
-        let [drain, head_deadline, body_deadline] = [8, 10, 30].map(Duration::from_secs);
+        let [drain, body_deadline] = [8, 30].map(Duration::from_secs);
+        let head_deadline = HEAD_DEADLINE;
         Self { address: address.into(), taken: None, workers: 2, drain, head_deadline, body_deadline }
     }
 

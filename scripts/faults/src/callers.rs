@@ -15,7 +15,7 @@ use crate::scenario::Scenario;
 const NOTES: usize = 2;
 const SESSIONS: usize = 1;
 
-/// A call is repeated for longer than any trouble lasts; a client may only come to be by the last event.
+/// A call is repeated for so much longer than any trouble lasts; a client may only come to be by the last event.
 const TRYING: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -56,13 +56,14 @@ pub(crate) fn call(outside: &Outside, scenario: &Scenario, plan: &Plan) -> JoinS
         };
         let (client, email) = (client.clone(), expected.email().to_owned());
         let call = Call { what, client, email, done_by: None, last: String::new() };
-        calls.spawn(until_done(outside.clone(), call, format!("c{}.{nth}", scenario.seed)));
+        let (name, trying) = (format!("c{}.{nth}", scenario.seed), TRYING + scenario.away());
+        calls.spawn(until_done(outside.clone(), call, name, trying));
     }
     calls
 }
 
-async fn until_done(outside: Outside, mut call: Call, name: String) -> Call {
-    let until = Instant::now() + TRYING;
+async fn until_done(outside: Outside, mut call: Call, name: String, trying: Duration) -> Call {
+    let until = Instant::now() + trying;
     let (who, path, body): (Who, String, Value) = match &call.what {
         What::Note(text) => (
             Who::Platform,

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::report::{Report, say};
 use crate::run::{Outcome, run};
-use crate::scenario::{Engine, Kind, Scenario};
+use crate::scenario::{Choice, Engine, Kind, Scenario};
 use crate::world::{Place, World};
 
 /// What is to be done.
@@ -24,8 +24,7 @@ pub(crate) struct Orders {
     pub(crate) runs: u64,
     /// No run begins later than this after the first.
     pub(crate) time: Option<Duration>,
-    pub(crate) engines: Vec<Engine>,
-    pub(crate) kinds: Vec<Kind>,
+    pub(crate) choice: Choice,
     pub(crate) root: PathBuf,
     pub(crate) programs: PathBuf,
     /// Where the logs of runs that went wrong are kept.
@@ -45,7 +44,7 @@ struct Shared {
 /// Runs it all, in worlds with these ports; what came of it.
 pub(crate) async fn all(orders: Orders, worlds: Vec<(Engine, Vec<u16>)>) -> Result<Report, Error> {
     let scenarios = (0..).map(|n| orders.seed.wrapping_add(n));
-    let scenarios = scenarios.filter_map(|seed| Scenario::of(seed, &orders.engines, &orders.kinds));
+    let scenarios = scenarios.filter_map(|seed| Scenario::of(seed, &orders.choice));
     let waiting: Vec<Scenario> = scenarios.take(usize::try_from(orders.runs).unwrap_or(usize::MAX)).collect();
     let bar = ProgressBar::new(waiting.len() as u64);
     let template = match orders.time {
@@ -161,11 +160,15 @@ impl Shared {
 /// The command that makes this run again.
 fn again(scenario: &Scenario, orders: &Orders) -> String {
     let mut command = format!("scripts/faults/run --seed {} --runs 1", scenario.seed);
-    if let [engine] = orders.engines.as_slice() {
+    let Choice { engines, kinds, outage } = &orders.choice;
+    if let [engine] = engines.as_slice() {
         command += &format!(" --database {}", engine.word());
     }
-    if orders.kinds.len() < Kind::value_variants().len() {
-        orders.kinds.iter().for_each(|kind| command += &format!(" {}", kind.word()));
+    if let Some(outage) = outage {
+        command += &format!(" --seconds {}", outage.as_secs());
+    }
+    if kinds.len() < Kind::value_variants().len() {
+        kinds.iter().for_each(|kind| command += &format!(" {}", kind.word()));
     }
     command
 }

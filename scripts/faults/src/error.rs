@@ -16,6 +16,9 @@ pub(crate) enum Error {
     /// The services don't answer although all of them are ready.
     #[error("{what} is not answered: {why}")]
     Silent { what: String, why: String },
+    /// What a run was to try did not come about.
+    #[error("nothing was tried: {0}")]
+    Untried(String),
     /// Something this machine can't do.
     #[error("{0}")]
     Impossible(String),

@@ -1,17 +1,18 @@
 //! Trouble, made while a run goes on: each fault at its moment, and everything as it should be at the end.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use test_kit::proxy::Direction;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::error::Error;
 use crate::scenario::{Fault, Line, Scenario};
 use crate::world::World;
 
-/// How long a process that is to die at a step is waited for, once everything is sent.
-const LAST_PASSAGE: Duration = Duration::from_secs(3);
+/// How long a process that is to die at a step is waited for, once everything is sent and all else is done.
+const LAST_PASSAGE: Duration = Duration::from_secs(10);
 
 /// What is left of a disk that is about to be full, in megabytes.
 const LEFT: u64 = 6;
@@ -36,12 +37,43 @@ enum Deed {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Injected {
     /// Processes of ours that died.
     pub(crate) deaths: u64,
     /// Things that were done: kills, passages, stops, cuts, stalls, disks filled.
     pub(crate) faults: u64,
+    /// When a replica of webhook-ingest was not there to be talked to, or may not have been. Only looked for where it makes a difference,
+    /// see [`Scenario::keeps_all`].
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// A time in which a process was dead, or was not ready again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gap {
+    pub(crate) from: Instant,
+    pub(crate) until: Instant,
+}
+
+/// A process that is to die at a step.
+struct Armed {
+    step: &'static str,
+    service: &'static str,
+    away: Duration,
+    /// When it was last seen alive.
+    seen: Instant,
+}
+
+/// Trouble under way.
+struct Trouble<'a> {
+    world: &'a mut World,
+    /// What is still to be done, in the order of its moments.
+    deeds: VecDeque<(Instant, Deed)>,
+    armed: Option<Armed>,
+    /// The beginning of a gap.
+    dead_from: Option<Instant>,
+    looks_for_gaps: bool,
+    injected: Injected,
 }
 
 /// What must be done before the first event.
@@ -49,7 +81,11 @@ pub(crate) async fn prepare(world: &mut World, scenario: &Scenario) -> Result<()
     for fault in &scenario.faults {
         match fault {
             Fault::Point { step, service, passage, .. } => {
-                world.restart(service, 0, Some(&format!("{step}:{passage}"))).await?;
+                // What earlier runs left to be done may lead it to its step at once.
+                let started = world.restart(service, 0, Some(&format!("{step}:{passage}"))).await;
+                if !world.has_ended(service, 0)? {
+                    started?;
+                }
             }
             // The most of it, so that the rest is filled in a moment.
             Fault::Disk { .. } => world.disk.fill_all_but(LEFT).await?,
@@ -65,17 +101,17 @@ pub(crate) async fn run(
     scenario: &Scenario,
     finished: watch::Receiver<bool>,
 ) -> Result<Injected, Error> {
-    let mut injected = Injected::default();
     let start = Instant::now();
-    for (at, deed) in deeds(&scenario.faults) {
-        sleep_until(start + at).await;
-        perform(world, &deed, &mut injected).await?;
-    }
-    for fault in &scenario.faults {
-        if let Fault::Point { service, away, .. } = fault {
-            await_death(world, service, *away, finished.clone(), &mut injected).await?;
-        }
-    }
+    let deeds = deeds(&scenario.faults).into_iter().map(|(at, deed)| (start + at, deed));
+    let armed = scenario.faults.iter().find_map(|fault| match *fault {
+        Fault::Point { step, service, away, .. } => Some(Armed { step, service, away, seen: start }),
+        _ => None,
+    });
+    let (deeds, looks_for_gaps) = (deeds.collect(), scenario.keeps_all());
+    let injected = Injected::default();
+    let mut trouble = Trouble { world, deeds, armed, dead_from: None, looks_for_gaps, injected };
+    trouble.make(finished).await?;
+    let injected = trouble.injected;
     world.heal().await?;
     Ok(injected)
 }
@@ -108,18 +144,8 @@ fn deeds(faults: &[Fault]) -> Vec<(Duration, Deed)> {
 
 async fn perform(world: &mut World, deed: &Deed, injected: &mut Injected) -> Result<(), Error> {
     match *deed {
-        Deed::Kill(service, replica) => {
-            if !world.has_ended(service, replica)? {
-                world.kill(service, replica)?;
-                injected.deaths += 1;
-                injected.faults += 1;
-            }
-        }
-        Deed::Launch(service, replica) => {
-            if world.has_ended(service, replica)? {
-                world.launch(service, replica, None)?;
-            }
-        }
+        // See `Trouble`.
+        Deed::Kill(..) | Deed::Launch(..) => {}
         Deed::StopPostgres => {
             if let Some(postgres) = &world.postgres {
                 postgres.stop().await?;
@@ -162,28 +188,77 @@ async fn perform(world: &mut World, deed: &Deed, injected: &mut Injected) -> Res
     Ok(())
 }
 
-/// Waits until the service has died at its step, and starts it again after a while. One that does not pass it is started anew too, since
-/// the next run must not find it armed.
-async fn await_death(
-    world: &mut World,
-    service: &'static str,
-    away: Duration,
-    mut finished: watch::Receiver<bool>,
-    injected: &mut Injected,
-) -> Result<(), Error> {
-    let too_late = async {
-        // The sender of events says so once, or is gone: either way there is nothing more to come.
-        drop(finished.wait_for(|finished| *finished).await);
-        sleep(LAST_PASSAGE).await;
-    };
-    tokio::pin!(too_late);
-    while !world.has_ended(service, 0)? {
-        if timeout(LOOK, &mut too_late).await.is_ok() {
-            return world.restart(service, 0, None).await;
+impl Trouble<'_> {
+    /// Does each deed at its moment, and waits for the process that is to die.
+    async fn make(&mut self, mut finished: watch::Receiver<bool>) -> Result<(), Error> {
+        let mut too_late = None;
+        loop {
+            self.look_for_the_dead()?;
+            match self.deeds.front() {
+                Some((at, _)) if *at <= Instant::now() => self.next_deed().await?,
+                Some((at, _)) if self.armed.is_none() => sleep_until(*at).await,
+                None if self.armed.is_none() => return Ok(()),
+                waiting => {
+                    let rest = waiting.is_none() && *finished.borrow_and_update();
+                    let begun = *too_late.get_or_insert_with(Instant::now);
+                    match &self.armed {
+                        Some(armed) if rest && begun.elapsed() > LAST_PASSAGE => {
+                            return Err(Error::Untried(format!(
+                                "{} never passed {}",
+                                armed.service, armed.step
+                            )));
+                        }
+                        _ if !rest => too_late = None,
+                        _ => {}
+                    }
+                    sleep(LOOK).await;
+                }
+            }
         }
     }
-    injected.deaths += 1;
-    injected.faults += 1;
-    sleep(away).await;
-    world.launch(service, 0, None)
+
+    /// Has the process died that is to die? Then it is started again after a while.
+    fn look_for_the_dead(&mut self) -> Result<(), Error> {
+        let Some(armed) = &mut self.armed else { return Ok(()) };
+        let now = Instant::now();
+        if !self.world.has_ended(armed.service, 0)? {
+            armed.seen = now;
+            return Ok(());
+        }
+        self.dead_from = Some(armed.seen);
+        self.injected.deaths += 1;
+        self.injected.faults += 1;
+        let (at, launch) = (now + armed.away, Deed::Launch(armed.service, 0));
+        let place = self.deeds.partition_point(|(other, _)| *other <= at);
+        self.deeds.insert(place, (at, launch));
+        self.armed = None;
+        Ok(())
+    }
+
+    async fn next_deed(&mut self) -> Result<(), Error> {
+        match self.deeds.pop_front() {
+            Some((_, Deed::Kill(service, replica))) if !self.world.has_ended(service, replica)? => {
+                self.dead_from = Some(Instant::now());
+                self.world.kill(service, replica)?;
+                self.injected.deaths += 1;
+                self.injected.faults += 1;
+                Ok(())
+            }
+            Some((_, Deed::Launch(service, replica))) if self.world.has_ended(service, replica)? => {
+                self.world.launch(service, replica, None)?;
+                self.note_gap(service, replica).await
+            }
+            Some((_, deed)) => perform(self.world, &deed, &mut self.injected).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the end of a gap, where gaps are looked for.
+    async fn note_gap(&mut self, service: &'static str, replica: usize) -> Result<(), Error> {
+        if let Some(from) = self.dead_from.take().filter(|_| self.looks_for_gaps) {
+            self.world.until_ready(service, replica).await?;
+            self.injected.gaps.push(Gap { from, until: Instant::now() });
+        }
+        Ok(())
+    }
 }

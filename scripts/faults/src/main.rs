@@ -7,6 +7,7 @@ mod campaign;
 mod check;
 mod disk;
 mod error;
+mod found;
 mod inject;
 mod outside;
 mod postgres;
@@ -27,7 +28,7 @@ use test_kit::ports::free_port;
 use crate::campaign::Orders;
 use crate::error::Error;
 use crate::report::{Report, say};
-use crate::scenario::{Engine, Kind, MOST_REPLICAS, SERVICES};
+use crate::scenario::{Choice, Engine, Kind, MOST_REPLICAS, SERVICES};
 
 /// Kills, stops, fills and cuts the services in many runs, and checks from the outside that nothing was lost or done twice.
 #[derive(Parser)]
@@ -50,6 +51,9 @@ struct Arguments {
     /// How many worlds run side by side: each is a database and a process or more for each service.
     #[arg(long, default_value_t = 6)]
     worlds: usize,
+    /// How many seconds PostgreSQL is away in an outage, in place of some that the seed says.
+    #[arg(long)]
+    seconds: Option<u64>,
     /// JSON in place of the table.
     #[arg(long)]
     json: bool,
@@ -105,7 +109,9 @@ fn start(arguments: Arguments) -> Result<bool, Error> {
     let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
     say(&format!("From seed {seed} on, {worlds} worlds side by side: {}", words.join(", ")));
     let kept = programs.join("failed");
-    let orders = Orders { seed, runs, time, engines: engines.clone(), kinds, root, programs, kept };
+    let outage = arguments.seconds.map(Duration::from_secs);
+    let choice = Choice { engines: engines.clone(), kinds, outage };
+    let orders = Orders { seed, runs, time, choice, root, programs, kept };
     let worlds = engines.into_iter().cycle().take(worlds).map(|engine| {
         let ports = (0..SERVICES.len() * MOST_REPLICAS).map(|_| free_port()).collect();
         (engine, ports)

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::check::{Broken, Problem};
 use crate::error::Error;
 use crate::run::Outcome;
-use crate::scenario::{Engine, Fault, Kind, Scenario};
+use crate::scenario::Scenario;
 
 /// Problems of one run that are shown; the rest is counted.
 const SHOWN: usize = 10;
@@ -28,6 +28,8 @@ pub(crate) struct Counts {
     acknowledged: u64,
     /// Events that nobody had acknowledged when all trouble was over.
     unacknowledged: u64,
+    /// Attempts that went through a spool.
+    spooled: u64,
     lost: u64,
     doubled: u64,
     /// Other broken promises.
@@ -77,11 +79,9 @@ impl Report {
             Err(error) => (Outcome::default(), Some(error.to_string())),
         };
         self.total.add(&outcome);
-        self.kinds.entry(row(scenario.kind, scenario.engine)).or_default().add(&outcome);
-        for fault in &scenario.faults {
-            if let Fault::Point { step, .. } = fault {
-                *self.points.entry(step).or_default() += outcome.deaths;
-            }
+        self.kinds.entry(row(scenario)).or_default().add(&outcome);
+        if let Some(step) = scenario.step() {
+            *self.points.entry(step).or_default() += outcome.deaths;
         }
         if outcome.problems.is_empty() && error.is_none() {
             return Vec::new();
@@ -92,7 +92,8 @@ impl Report {
             scenario.kind.word(),
             scenario.engine.word()
         )];
-        lines.push(format!("  {} replicas, {:?}", scenario.replicas, scenario.faults));
+        let spool = if scenario.spool { " with spools" } else { "" };
+        lines.push(format!("  {} replicas{spool}, {:?}", scenario.replicas, scenario.faults));
         lines.extend(
             outcome
                 .problems
@@ -136,6 +137,7 @@ impl Report {
             "attempts",
             "2xx",
             "unacknowledged",
+            "spooled",
             "lost",
             "doubled",
             "other",
@@ -176,12 +178,13 @@ impl Counts {
         self.attempts += outcome.attempts;
         self.acknowledged += outcome.acknowledged;
         self.unacknowledged += outcome.unacknowledged;
+        self.spooled += outcome.spooled;
         self.lost += broken(&[Broken::Lost]);
         self.doubled += broken(&[Broken::Doubled]);
         self.other += outcome.problems.len() as u64 - broken(&[Broken::Lost, Broken::Doubled]);
     }
 
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; 11] {
         [
             self.runs,
             self.faults,
@@ -190,6 +193,7 @@ impl Counts {
             self.attempts,
             self.acknowledged,
             self.unacknowledged,
+            self.spooled,
             self.lost,
             self.doubled,
             self.other,
@@ -198,8 +202,9 @@ impl Counts {
     }
 }
 
-fn row(kind: Kind, engine: Engine) -> String {
-    format!("{}, {}", kind.word(), engine.word())
+fn row(scenario: &Scenario) -> String {
+    let spool = if scenario.spool { ", spools" } else { "" };
+    format!("{}, {}{spool}", scenario.kind.word(), scenario.engine.word())
 }
 
 /// Tells whoever waits.

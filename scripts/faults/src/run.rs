@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 use crate::callers::{self, Call};
 use crate::check::{self, Problem};
 use crate::error::Error;
+use crate::found::Terms;
 use crate::inject::{self, Injected};
 use crate::outside::Outside;
-use crate::scenario::Scenario;
+use crate::scenario::{Kind, Scenario};
 use crate::sender::{self, Ledger};
 use crate::world::World;
 
@@ -24,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) acknowledged: u64,
     /// Events that nobody had acknowledged when all trouble was over.
     pub(crate) unacknowledged: u64,
+    /// Attempts that went through a spool.
+    pub(crate) spooled: u64,
     pub(crate) faults: u64,
     pub(crate) deaths: u64,
     pub(crate) problems: Vec<Problem>,
@@ -33,7 +36,7 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcome, Error> {
     let plan = scenario.plan();
     let ledger = Arc::new(Ledger::of(&plan));
-    world.scale(scenario.replicas).await?;
+    world.scale(scenario.replicas, scenario.spool).await?;
     inject::prepare(world, scenario).await?;
     let (outside, since) = (world.outside()?, Outside::now());
 
@@ -44,15 +47,21 @@ pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcom
         finish.send_replace(true);
     };
     let (injected, ()) = tokio::join!(inject::run(world, scenario, finished), sending);
-    let Injected { deaths, faults } = injected?;
+    let Injected { deaths, faults, gaps } = injected?;
 
     // What nobody acknowledged is there whole, or not at all; and whoever sends it again is heard.
     let unacknowledged = ledger.unacknowledged().len() as u64;
-    let mut problems = check::events(&outside, &ledger, since, (scenario.kind, false)).await?;
+    let gaps = scenario.keeps_all().then_some(gaps.as_slice());
+    let mut terms = Terms { kind: scenario.kind, whole: false, gaps };
+    let (mut problems, spooled) = check::events(world, &ledger, since, &terms).await?;
+    if scenario.kind == Kind::Outage && spooled == 0 && problems.is_empty() {
+        return Err(Error::Untried("no event went through a spool".to_owned()));
+    }
     if problems.is_empty() {
         sender::send_again(&outside, scenario, &ledger).await;
         let calls = all(calling).await;
-        problems.extend(check::events(&outside, &ledger, since, (scenario.kind, true)).await?);
+        terms.whole = true;
+        problems.extend(check::events(world, &ledger, since, &terms).await?.0);
         problems.extend(check::calls(&outside, &calls, since).await?);
         problems.extend(check::records(&outside, &plan, &calls).await?);
     }
@@ -62,6 +71,7 @@ pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcom
         attempts: attempts.len() as u64,
         acknowledged: attempts.iter().filter(|attempt| attempt.acknowledged().is_some()).count() as u64,
         unacknowledged,
+        spooled,
         faults,
         deaths,
         problems,

@@ -43,6 +43,8 @@ pub(crate) enum Kind {
     Point,
     /// PostgreSQL is stopped immediate.
     Postgres,
+    /// PostgreSQL is away for long while events that are sent once go to spools, and webhook-ingest is killed in it and after it.
+    Outage,
     /// The disk under the databases is full (abuse case A5).
     Disk,
     /// What is written can't be made durable: every fsync fails (abuse case A5).
@@ -59,7 +61,8 @@ impl Kind {
     /// All that can happen on this engine.
     pub(crate) fn on(engine: Engine) -> Vec<Self> {
         let kinds = Self::value_variants().iter().copied();
-        kinds.filter(|kind| engine == Engine::Postgres || *kind != Self::Postgres).collect()
+        let of_postgres = [Self::Postgres, Self::Outage];
+        kinds.filter(|kind| engine == Engine::Postgres || !of_postgres.contains(kind)).collect()
     }
 
     pub(crate) fn word(self) -> &'static str {
@@ -67,6 +70,7 @@ impl Kind {
             Self::Kill => "kill",
             Self::Point => "point",
             Self::Postgres => "postgres",
+            Self::Outage => "outage",
             Self::Disk => "disk",
             Self::Sync => "sync",
             Self::Cut => "cut",
@@ -116,6 +120,8 @@ pub(crate) struct Scenario {
     pub(crate) kind: Kind,
     /// Of each service.
     pub(crate) replicas: usize,
+    /// Has each replica of webhook-ingest a spool?
+    pub(crate) spool: bool,
     pub(crate) faults: Vec<Fault>,
     pub(crate) plan: PlanOptions,
     /// How probable it is that a sender tries once and no more.
@@ -124,15 +130,30 @@ pub(crate) struct Scenario {
     pub(crate) at_once: usize,
 }
 
+/// Among what a seed chooses.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    pub(crate) engines: Vec<Engine>,
+    pub(crate) kinds: Vec<Kind>,
+    /// How long PostgreSQL is away in an outage, if the seed is not to say.
+    pub(crate) outage: Option<Duration>,
+}
+
 impl Scenario {
-    /// The run of this seed, among these kinds; `None` if none of them can happen on its engine.
-    pub(crate) fn of(seed: u64, engines: &[Engine], kinds: &[Kind]) -> Option<Self> {
+    /// The run of this seed; `None` if none of the kinds can happen on its engine, or at its step.
+    pub(crate) fn of(seed: u64, choice: &Choice) -> Option<Self> {
         // The lowest digits go through all steps and engines, so that a row of seeds has each.
-        let step = seed % (ALL.len() as u64);
-        let engine = *engines.get(usize::try_from(seed / (ALL.len() as u64)).ok()? % engines.len().max(1))?;
+        let steps = ALL.len() as u64;
+        let (_, step, service) = *ALL.get(usize::try_from(seed % steps).ok()?)?;
+        let engines = &choice.engines;
+        let engine = *engines.get(usize::try_from(seed / steps).ok()? % engines.len().max(1))?;
         let mut rng = Rng::with_seed(seed ^ 0x5eed_fa17);
-        let kinds: Vec<Kind> = Kind::on(engine).into_iter().filter(|kind| kinds.contains(kind)).collect();
-        let kind = rng.choice(&kinds).copied()?;
+        let can_be = |kind: &Kind| match kind {
+            Kind::Point => engine == Engine::Postgres || !is_of_spool(step),
+            _ => true,
+        };
+        let kinds = Kind::on(engine).into_iter().filter(|kind| choice.kinds.contains(kind) && can_be(kind));
+        let kind = rng.choice(kinds.collect::<Vec<_>>())?;
         let mut replicas = match engine {
             Engine::Postgres => rng.usize(1..=MOST_REPLICAS),
             Engine::Sqlite => 1,
@@ -141,40 +162,130 @@ impl Scenario {
             // With several, the one that is to die might not be the one that passes.
             replicas = 1;
         }
+        let in_outage = kind == Kind::Outage || kind == Kind::Point && is_of_spool(step);
+        let spool = engine == Engine::Postgres && (in_outage || rng.bool());
+        let faults = match kind {
+            Kind::Point => point(step, service, &mut rng),
+            Kind::Outage => outage(replicas, choice.outage, &mut rng),
+            _ => faults(kind, engine, replicas, &mut rng),
+        };
         let wild = kind == Kind::Sender;
+        let events = match kind {
+            // A full disk is noticed by what needs room, so there must be enough.
+            Kind::Disk => rng.usize(100..160),
+            Kind::Outage => during(&faults),
+            _ => rng.usize(30..90),
+        };
         let plan = PlanOptions {
             duplicates: if wild { 0.6 } else { 0.1 },
             shuffle: if wild { 0.9 } else { 0.2 },
             old: 0.02,
-            // A full disk is noticed by what needs room, so there must be enough.
-            ..PlanOptions::new(seed, if kind == Kind::Disk { rng.usize(100..160) } else { rng.usize(30..90) })
+            ..PlanOptions::new(seed, events)
         };
-        let faults = faults(kind, engine, replicas, usize::try_from(step).ok()?, &mut rng);
-        Some(Self { seed, engine, kind, replicas, faults, plan, once: 0.1, at_once: rng.usize(4..16) })
+        let (once, at_once) = match kind {
+            Kind::Outage => (1.0, MOST_AT_ONCE),
+            _ => (0.1, rng.usize(4..16)),
+        };
+        Some(Self { seed, engine, kind, replicas, spool, faults, plan, once, at_once })
     }
 
     /// What is sent, and what must come of it.
     pub(crate) fn plan(&self) -> Plan {
         Plan::new(&self.plan)
     }
+
+    /// The longest that passes between two sendings, in milliseconds; half of it in the mean.
+    pub(crate) fn longest_pause(&self) -> u64 {
+        if self.kind == Kind::Outage { LONGEST_PAUSE } else { 25 }
+    }
+
+    /// Is only PostgreSQL away in this run, and is there a spool? Then even senders that try once lose nothing, as long as there is a
+    /// webhook-ingest to talk to.
+    pub(crate) fn keeps_all(&self) -> bool {
+        let only_postgres = match self.kind {
+            Kind::Postgres | Kind::Outage => true,
+            Kind::Point => self.step().is_some_and(is_of_spool),
+            _ => false,
+        };
+        self.spool && only_postgres
+    }
+
+    /// The step that a process is to die at.
+    pub(crate) fn step(&self) -> Option<&'static str> {
+        self.faults.iter().find_map(|fault| match fault {
+            Fault::Point { step, .. } => Some(*step),
+            _ => None,
+        })
+    }
+
+    /// For how long PostgreSQL is away.
+    pub(crate) fn away(&self) -> Duration {
+        let away = |fault: &Fault| match fault {
+            Fault::Postgres { away, .. } => *away,
+            _ => Duration::ZERO,
+        };
+        self.faults.iter().map(away).max().unwrap_or_default()
+    }
 }
 
-fn faults(kind: Kind, engine: Engine, replicas: usize, step: usize, rng: &mut Rng) -> Vec<Fault> {
+/// Is this a step that only who has a spool passes, and only when PostgreSQL went away?
+fn is_of_spool(step: &str) -> bool {
+    step.starts_with("spool.") || step.starts_with("drain.")
+}
+
+/// In an outage 50 events a second are sent, and none of them waits for those before it.
+const LONGEST_PAUSE: u64 = 40;
+const MOST_AT_ONCE: usize = 512;
+
+/// For how long they go on after it.
+const AFTER: Duration = Duration::from_millis(1_500);
+
+/// How many events are sent from the beginning until some time after an outage.
+fn during(faults: &[Fault]) -> usize {
+    let end = faults.iter().map(|fault| match fault {
+        Fault::Postgres { at, away } => *at + *away + AFTER,
+        _ => Duration::ZERO,
+    });
+    let millis = end.max().unwrap_or_default().as_millis();
+    usize::try_from(millis / u128::from(LONGEST_PAUSE / 2)).unwrap_or(usize::MAX)
+}
+
+/// A process dies at a step. Those of the spool are only passed when PostgreSQL goes away, and comes back.
+fn point(step: &'static str, service: &'static str, rng: &mut Rng) -> Vec<Fault> {
+    let mut faults =
+        vec![Fault::Point { step, service, passage: passage(step, rng), away: millis(rng, 0..300) }];
+    if is_of_spool(step) {
+        faults.push(Fault::Postgres { at: millis(rng, 100..400), away: millis(rng, 500..1_500) });
+    }
+    faults
+}
+
+/// PostgreSQL goes away for long. A replica of webhook-ingest is killed in the middle of it, and one when it is over and spools are
+/// drained.
+fn outage(replicas: usize, length: Option<Duration>, rng: &mut Rng) -> Vec<Fault> {
+    let (at, drawn) = (millis(rng, 300..1_500), millis(rng, 2_000..6_000));
+    let away = length.unwrap_or(drawn);
+    let mut kill = |at: Duration| {
+        let (service, replica) = ("webhook-ingest", rng.usize(..replicas));
+        Fault::Kill { service, replica, at: at + millis(rng, 0..800), away: millis(rng, 0..600) }
+    };
+    vec![kill(at + away / 2), kill(at + away), Fault::Postgres { at, away }]
+}
+
+fn faults(kind: Kind, engine: Engine, replicas: usize, rng: &mut Rng) -> Vec<Fault> {
     let how_many = rng.usize(1..4);
     let mut several = |mut one: Box<dyn FnMut(&mut Rng) -> Fault>| -> Vec<Fault> {
         (0..how_many).map(|_| one(rng)).collect()
     };
     match kind {
-        Kind::Sender => Vec::new(),
+        // Made elsewhere.
+        Kind::Sender | Kind::Point | Kind::Outage => Vec::new(),
         Kind::Kill => several(Box::new(move |rng| Fault::Kill {
             service: service(rng),
             replica: rng.usize(..replicas),
             at: millis(rng, 0..1_200),
             away: millis(rng, 0..600),
         })),
-        Kind::Point => ALL.get(step).map_or_else(Vec::new, |(_, step, service)| {
-            vec![Fault::Point { step, service, passage: passage(step, rng), away: millis(rng, 0..300) }]
-        }),
         Kind::Postgres => {
             vec![Fault::Postgres { at: millis(rng, 0..1_000), away: millis(rng, 0..1_500) }]
         }
@@ -200,10 +311,14 @@ fn faults(kind: Kind, engine: Engine, replicas: usize, step: usize, rng: &mut Rn
     }
 }
 
-/// Steps that a run passes seldom are died at the first time.
+/// At which passage a process dies: any run must have so many. Batches may be few, where the leases of the dead had to end first.
 fn passage(step: &str, rng: &mut Rng) -> u64 {
-    let seldom = ["change.", "impersonation.", "activity."].iter().any(|group| step.starts_with(group));
-    if seldom { 1 } else { rng.u64(1..6) }
+    match step {
+        "ingest.verified" | "ingest.before_commit" | "ingest.after_commit" => rng.u64(1..6),
+        "spool.before_commit" | "spool.after_commit" => rng.u64(1..6),
+        "append.before_commit" | "append.after_commit" => rng.u64(1..4),
+        _ => 1,
+    }
 }
 
 fn service(rng: &mut Rng) -> &'static str {
@@ -229,36 +344,56 @@ mod tests {
 
     use super::*;
 
-    const BOTH: [Engine; 2] = [Engine::Postgres, Engine::Sqlite];
+    fn choice(kinds: &[Kind]) -> Choice {
+        Choice { engines: vec![Engine::Postgres, Engine::Sqlite], kinds: kinds.to_vec(), outage: None }
+    }
 
     #[test]
     fn a_seed_is_a_run() {
-        let all = Kind::value_variants();
+        let all = choice(Kind::value_variants());
         for seed in 0..200 {
-            let told = |_| format!("{:?}", Scenario::of(seed, &BOTH, all));
+            let told = |_| format!("{:?}", Scenario::of(seed, &all));
             assert_eq!(told(1), told(2));
         }
     }
 
     #[test]
-    fn a_row_of_seeds_dies_at_every_step_on_every_engine() {
-        let runs = (1_000..).map_while(|seed| Scenario::of(seed, &BOTH, &[Kind::Point])).take(2 * ALL.len());
-        let died: BTreeSet<(Engine, &str)> = runs
-            .flat_map(|run| run.faults.into_iter().map(move |fault| (run.engine, fault)))
-            .filter_map(|(engine, fault)| match fault {
-                Fault::Point { step, .. } => Some((engine, step)),
-                _ => None,
-            })
+    fn a_row_of_seeds_dies_at_every_step_on_every_engine_that_has_it() {
+        let all: BTreeSet<(Engine, &str)> = ALL
+            .into_iter()
+            .flat_map(|(_, step, _)| [(Engine::Postgres, step), (Engine::Sqlite, step)])
+            .filter(|(engine, step)| *engine == Engine::Postgres || !is_of_spool(step))
             .collect();
-        assert_eq!(died.len(), 2 * ALL.len());
+        // As many as CI makes.
+        assert_eq!(all.len(), 41);
+        for first in [0, 1_000, 1_017] {
+            let runs = (first..).filter_map(|seed| Scenario::of(seed, &choice(&[Kind::Point])));
+            let died: BTreeSet<_> =
+                runs.take(all.len()).filter_map(|run| Some((run.engine, run.step()?))).collect();
+            assert_eq!(died, all);
+        }
     }
 
     #[test]
-    fn every_kind_happens_on_every_engine_that_has_it() {
-        let all = Kind::value_variants();
-        let runs = (0..1_000).filter_map(|seed| Scenario::of(seed, &BOTH, all));
-        let tried: BTreeSet<(Engine, Kind)> = runs.map(|run| (run.engine, run.kind)).collect();
-        assert_eq!(tried.len(), Kind::on(Engine::Postgres).len() + Kind::on(Engine::Sqlite).len());
-        assert!(Scenario::of(1, &[Engine::Sqlite], &[Kind::Postgres]).is_none());
+    fn every_kind_happens_on_every_engine_that_has_it_with_spools_and_without() {
+        let all = choice(Kind::value_variants());
+        let runs = (0..1_000).filter_map(|seed| Scenario::of(seed, &all));
+        let tried: BTreeSet<(Engine, Kind, bool)> =
+            runs.map(|run| (run.engine, run.kind, run.spool)).collect();
+        // An outage without a spool is only what the kind `postgres` is.
+        let (postgres, sqlite) = (Kind::on(Engine::Postgres).len(), Kind::on(Engine::Sqlite).len());
+        assert_eq!(tried.len(), 2 * postgres - 1 + sqlite);
+        let on_sqlite = Choice { engines: vec![Engine::Sqlite], ..choice(&[Kind::Postgres, Kind::Outage]) };
+        assert!((0..50).all(|seed| Scenario::of(seed, &on_sqlite).is_none()));
+    }
+
+    #[test]
+    fn an_outage_is_as_long_as_it_is_wanted_and_events_come_all_through_it() {
+        let five_minutes = Duration::from_secs(300);
+        let wanted = Choice { outage: Some(five_minutes), ..choice(&[Kind::Outage]) };
+        let run = Scenario::of(1, &wanted).expect("it can happen");
+        assert_eq!(run.away(), five_minutes);
+        assert!((15_000..16_000).contains(&run.plan.events), "{}", run.plan.events);
+        assert!(run.keeps_all());
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::Value;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use trading_sim::platform::{Delivery, Plan};
 
 use crate::outside::{Answer, Outside};
@@ -29,6 +29,9 @@ pub(crate) struct Attempt {
     pub(crate) request_id: String,
     /// `None`: no answer came.
     pub(crate) answer: Option<Answer>,
+    /// From when on it was under way, and when that was over.
+    pub(crate) from: Instant,
+    pub(crate) until: Instant,
 }
 
 impl Attempt {
@@ -76,12 +79,13 @@ impl Ledger {
     }
 }
 
-/// Sends what a plan says, several at once, spread over about a second.
+/// Sends what a plan says, several at once, spread over about a second, or over an outage.
 pub(crate) async fn send(outside: &Outside, scenario: &Scenario, plan: &Plan, ledger: &Arc<Ledger>) {
     let places: BTreeMap<&str, usize> =
         ledger.events.iter().enumerate().map(|(place, body)| (body.as_str(), place)).collect();
     let mut rng = Rng::with_seed(!scenario.seed);
     let mut under_way = JoinSet::new();
+    let mut next = Instant::now();
     for (nth, Delivery { event, .. }) in plan.deliveries.iter().enumerate() {
         let Some(place) = places.get(event.body.as_str()).copied() else { continue };
         while under_way.len() >= scenario.at_once {
@@ -90,7 +94,9 @@ pub(crate) async fn send(outside: &Outside, scenario: &Scenario, plan: &Plan, le
         let name = format!("f{}.{nth}", scenario.seed);
         let tries = if rng.f64() < scenario.once { 1 } else { usize::MAX };
         under_way.spawn(deliver(outside.clone(), Arc::clone(ledger), place, name, tries));
-        sleep(Duration::from_millis(rng.u64(0..25))).await;
+        // Counted from the last moment, not from when that was over: the rate is to be steady however busy the machine is.
+        next += Duration::from_millis(rng.u64(..scenario.longest_pause()));
+        sleep_until(next).await;
     }
     while under_way.join_next().await.is_some() {}
 }
@@ -111,10 +117,11 @@ async fn deliver(outside: Outside, ledger: Arc<Ledger>, event: usize, name: Stri
     let until = Instant::now() + TRYING;
     for tried in 0..tries {
         let request_id = format!("{name}.{tried}");
+        let from = Instant::now();
         let answer = outside.deliver(&body, &request_id).await;
         let again = answer.as_ref().is_none_or(|answer| answer.status >= 500 || answer.status == 429);
         let told = answer.as_ref().and_then(|answer| answer.retry_after);
-        ledger.note(Attempt { event, request_id, answer });
+        ledger.note(Attempt { event, request_id, answer, from, until: Instant::now() });
         if !again || Instant::now() > until {
             return;
         }

@@ -43,6 +43,9 @@ pub(crate) struct Place {
     pub(crate) ports: Vec<u16>,
 }
 
+/// The measure of what waits in a spool.
+const SPOOLED: &str = "crm_spool_events{service=\"webhook-ingest\"} ";
+
 /// A running world. Its parts are dropped in this order: programs before their database, this before its disk.
 pub(crate) struct World {
     pub(crate) engine: Engine,
@@ -52,6 +55,8 @@ pub(crate) struct World {
     pub(crate) postgres: Option<Postgres>,
     pub(crate) disk: Disk,
     place: Place,
+    /// Has webhook-ingest spools?
+    spools: bool,
     http: reqwest::Client,
     folder: TempDir,
 }
@@ -78,9 +83,10 @@ impl World {
         }
         let replicas = SERVICES.into_iter().map(|service| (service, Vec::new())).collect();
         let http = crate::outside::client()?;
-        let mut world = Self { engine, replicas, fronts, doors, postgres, disk, place, http, folder };
+        let mut world =
+            Self { engine, replicas, fronts, doors, postgres, disk, place, spools: false, http, folder };
         world.migrate().await?;
-        world.scale(1).await?;
+        world.scale(1, false).await?;
         Ok(world)
     }
 
@@ -114,9 +120,13 @@ impl World {
         Ok(self.disk.taken()? > TAKEN)
     }
 
-    /// So many replicas of each service, all of them ready.
-    pub(crate) async fn scale(&mut self, replicas: usize) -> Result<(), Error> {
+    /// So many replicas of each service, all of them ready; those of webhook-ingest with a spool each, or without.
+    pub(crate) async fn scale(&mut self, replicas: usize, spools: bool) -> Result<(), Error> {
         let mut surplus = Vec::new();
+        if spools != self.spools {
+            self.spools = spools;
+            surplus.extend(self.replicas.entry("webhook-ingest").or_default().drain(..).flatten());
+        }
         for service in SERVICES {
             let running = self.replicas.entry(service).or_default();
             surplus.extend(running.drain(replicas.min(running.len())..).flatten());
@@ -221,7 +231,20 @@ impl World {
         self.until_ready(service, replica).await
     }
 
-    async fn until_ready(&mut self, service: &'static str, replica: usize) -> Result<(), Error> {
+    /// How many events wait in all spools together; `None` while a replica can't say.
+    pub(crate) async fn spooled(&self) -> Option<u64> {
+        let mut all = 0;
+        for replica in 0..self.replicas.get("webhook-ingest").map_or(0, Vec::len) {
+            let url = format!("http://{}/metrics", address(&self.place, "webhook-ingest", replica));
+            let told = self.http.get(&url).send().await.ok()?.text().await.ok()?;
+            let waiting = told.lines().find_map(|line| line.strip_prefix(SPOOLED))?;
+            // Not so when it was not measured: then it is `NaN`.
+            all += waiting.trim().trim_end_matches(".0").parse::<u64>().ok()?;
+        }
+        Some(all)
+    }
+
+    pub(crate) async fn until_ready(&mut self, service: &'static str, replica: usize) -> Result<(), Error> {
         let url = format!("http://{}/readyz", address(&self.place, service, replica));
         let until = Instant::now() + READY;
         loop {
@@ -261,6 +284,10 @@ impl World {
         for (other, front) in &self.fronts {
             let setting = format!("{}_URL", other.replace('-', "_").to_uppercase());
             command.env(setting, format!("http://{}", front.address()));
+        }
+        if service == "webhook-ingest" && self.spools {
+            // One to a folder.
+            command.env("WEBHOOK_SPOOL_DIR", self.folder.path().join(format!("spool-{replica}")));
         }
         if let Some(point) = point {
             command.env(SETTING, point);

@@ -6,6 +6,7 @@ use contract::audit::{Entry, Sealed};
 use contract::clock::Timestamp;
 use contract::ids::EntryId;
 use contract::resources::EventState;
+use db::fail_points::{self, Step as FailPoint};
 use db::types::{Uid, UtcTime};
 use db::{Conn, DbResult};
 use http_kit::audit::seal;
@@ -55,7 +56,9 @@ pub(crate) fn store(
     }
     inbox::add(conn, &rows)?;
     inbox::add_resolved(conn, &duplicates, DUPLICATE, UtcTime::of(now))?;
-    outbox::insert_many(conn, &entries)
+    outbox::insert_many(conn, &entries)?;
+    fail_points::pass(FailPoint::DrainBeforeCommit);
+    Ok(())
 }
 
 fn entry(first: &Waiting, drained: Drained, now: Timestamp, random: &Random) -> Entry {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use db::fail_points::{self, Step};
 use db::{BatchWriter, SubmitError};
 use tokio::time::timeout;
 
@@ -78,6 +79,7 @@ impl Intake {
                 return told;
             }
         }
+        fail_points::pass(Step::SpoolBeforeSubmit);
         spool.submit(submission).await
     }
 

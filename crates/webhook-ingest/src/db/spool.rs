@@ -14,6 +14,7 @@ use auth::random::Random;
 use contract::clock::Timestamp;
 use contract::ids::EventId;
 use contract::internal::ClientName;
+use db::fail_points::{self, Step};
 use db::{BatchOptions, BatchWriter, Database, DatabaseUrl, DbError, DbResult, Options, SubmitError};
 use tokio::sync::Notify;
 
@@ -111,6 +112,7 @@ impl Spool {
     /// Stores a delivery here; the verdict comes after the commit.
     pub(crate) async fn submit(&self, submission: Arc<Submission>) -> Result<Settled, SubmitError> {
         let settled = self.writer.submit(submission).await?;
+        fail_points::pass(Step::SpoolAfterCommit);
         self.rows.fetch_add(1, Ordering::Relaxed);
         self.fresh.notify_one();
         Ok(settled)

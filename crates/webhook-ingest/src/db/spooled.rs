@@ -10,6 +10,7 @@ use contract::clock::Timestamp;
 use contract::ids::{EntryId, EventId};
 use contract::internal::ClientName;
 use contract::kyc::KycWords;
+use db::fail_points::{self, Step};
 use db::types::UtcTime;
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::dsl::{exists, select};
@@ -66,6 +67,7 @@ pub(crate) fn store(
         on_backend!(&mut *conn, |c| diesel::insert_into(spooled::table).values(row).execute(c))?;
         told.push(settled);
     }
+    fail_points::pass(Step::SpoolBeforeCommit);
     Ok(told)
 }
 
@@ -185,6 +187,7 @@ pub(crate) fn remove(conn: &mut Conn, rows: &[Row]) -> DbResult<()> {
     on_backend!(&mut *conn, |c| diesel::delete(spooled::table.filter(spooled::intake.eq_any(intakes)))
         .execute(c))?;
     on_backend!(conn, |c| diesel::delete(seen::table.filter(seen::key.eq_any(keys))).execute(c))?;
+    fail_points::pass(Step::DrainBeforeRemove);
     Ok(())
 }
 

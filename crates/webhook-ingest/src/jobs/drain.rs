@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::audit::Sealed;
+use db::fail_points::{self, Step};
 use db::{Class, DbError};
 use http_kit::backoff::Backoff;
 use http_kit::server::Shutdown;
@@ -149,10 +150,12 @@ impl Drain<'_> {
         while let Some(mut rows) = parts.pop() {
             match self.store(&rows).await {
                 Ok(lanes) => {
+                    fail_points::pass(Step::DrainAfterCommit);
                     self.state.intake.found_back();
                     self.state.outbox.wake();
                     lanes.into_iter().for_each(|lane| self.state.signals.wake(Queue::Fresh, lane));
                     self.spool.remove(rows).await.map_err(Trouble::Spool)?;
+                    fail_points::pass(Step::DrainAfterRemove);
                 }
                 Err(error) if error.is_transient() => return Err(Trouble::Database(error)),
                 Err(_) if rows.len() > 1 => {
