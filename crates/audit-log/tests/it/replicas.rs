@@ -148,10 +148,13 @@ async fn what_a_dead_process_recorded_arrives_once() {
         let of_one = format!("action=entries.read&target={}", one.id);
         let read = world.own_entries(&of_one, |entries| entries.len() == 1).await;
         // As if the acknowledgement had been lost: the row is in the outbox again, with the bytes it had.
+        let id = read[0]["id"].as_str().expect("an id");
+        let stored = body(world.get(&format!("{ENTRIES}/{id}")).await, 200).await;
         let again = format!(
             "insert into outbox (entry_id, payload, disclosures, created_at) \
-             select entry_id, payload, disclosures, time from entries where entry_id = '{}'",
-            read[0]["id"].as_str().expect("an id")
+             values ('{id}', '{}', '{}', '2026-01-01 00:00:00.000000+00:00')",
+            stored["payload"].as_str().expect("a text"),
+            stored["disclosures"]
         );
         database.run(audit_log::SCHEMA, &again, &again);
         drop(world);
