@@ -48,7 +48,7 @@ pub(crate) fn assemble(config: Config, seams: Seams) -> Result<Service, StartErr
     let entries = OutboxWriter::start(&database, "audit-log.outbox", &wake)?;
     entries.watch(&metrics, &database, &clock);
     let shipping = Shipping { database: database.clone(), internal: internal.clone(), seams, wake };
-    let writer = BatchWriter::start(&database, &APPENDING, |row: &NewRow| row.entry_id.clone(), append)?;
+    let writer = BatchWriter::start(&database, &APPENDING, |row: &NewRow| row.id, append)?;
     outbox::watch_writer(&metrics, &writer);
     let checked = database.clone();
     let readiness = Readiness::new().check("database", move || MIGRATIONS.require_current(&checked));

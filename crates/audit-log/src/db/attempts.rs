@@ -7,9 +7,11 @@ use db::{Conn, DbResult, on_backend};
 use diesel::prelude::*;
 
 use super::entries::Row;
+use super::kinds;
 use super::schema::entries;
 use crate::domain::attempts::{ACTS, DELIVERY};
 use crate::domain::index;
+use crate::domain::kind::Word;
 
 /// Acts that are read at most: each is one by staff, or the end of one of the event's lives.
 const MOST_ACTS: i64 = 200;
@@ -29,13 +31,17 @@ pub(crate) struct Found {
 /// What the trail has about this event.
 pub(crate) fn of_event(conn: &mut Conn, event: EventId) -> DbResult<Found> {
     let target = index::key(&event.to_string());
-    let about = || {
-        entries::table
-            .filter(entries::target_id.eq(&target))
-            .filter(entries::target_kind.eq("event"))
-            .filter(entries::category.eq(Category::Webhook.as_str()))
+    let kinds = kinds::all(conn)?;
+    let of = |actions: &[&str]| {
+        kinds::numbers(&kinds, |kind| {
+            let acts = actions.iter().any(|action| kind.has(Word::Action, action));
+            acts && kind.has(Word::TargetKind, "event")
+                && kind.has(Word::Category, Category::Webhook.as_str())
+        })
     };
-    let deliveries = || about().filter(entries::action.eq(DELIVERY));
+    let (received, acted) = (of(&[DELIVERY]), of(&ACTS));
+    let about = || entries::table.filter(entries::target_id.eq(&target));
+    let deliveries = || about().filter(entries::kind.eq_any(&received));
     let oldest = (entries::time, entries::position);
     let newest = (entries::time.desc(), entries::position.desc());
     Ok(on_backend!(conn, |c| Found {
@@ -43,7 +49,7 @@ pub(crate) fn of_event(conn: &mut Conn, event: EventId) -> DbResult<Found> {
         first: deliveries().order(oldest).limit(2).select(Row::as_select()).load(c)?,
         last: deliveries().order(newest).select(Row::as_select()).first(c).optional()?,
         acts: about()
-            .filter(entries::action.eq_any(ACTS))
+            .filter(entries::kind.eq_any(&acted))
             .order(oldest)
             .limit(MOST_ACTS)
             .select(Row::as_select())

@@ -1,26 +1,29 @@
-//! The trail's table as diesel sees it, one declaration for both databases. The DDL is in `migrations/audit-log`; `outbox` and
+//! The trail's tables as diesel sees them, one declaration for both databases. The DDL is in `migrations/audit-log`; `outbox` and
 //! `leases` belong to the crates `outbox` and `db`.
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Nullable, Text};
-    use db::types::Instant;
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt, Text};
+    use db::types::{Id, Instant};
 
     entries (position) {
         position -> BigInt,
-        entry_id -> Text,
-        payload -> Text,
-        disclosures -> Text,
         time -> Instant,
-        service -> Text,
-        category -> Text,
-        action -> Text,
-        outcome -> Text,
-        reason -> Nullable<Text>,
-        actor_kind -> Text,
+        received_at -> Instant,
+        entry_id -> Id,
+        kind -> Integer,
+        category -> SmallInt,
         actor_id -> Nullable<Text>,
-        target_kind -> Nullable<Text>,
         target_id -> Nullable<Text>,
         search -> Text,
-        received_at -> Instant,
+        packed -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Text};
+
+    kinds (id) {
+        id -> Integer,
+        words -> Text,
     }
 }

@@ -116,12 +116,16 @@ fn read(opened: Value) -> Result<Opened, BadEntry> {
     if said { Ok(opened) } else { Err(BadEntry::Members) }
 }
 
-/// What disclosures say, by the digest that stands for them in the payload (RFC 9901, section 4.2.3). What is no disclosure says
-/// nothing.
+/// What stands for a disclosure in a payload (RFC 9901, section 4.2.3).
+pub(super) fn digest_of(disclosure: &str) -> String {
+    URL_SAFE_NO_PAD.encode(sha256(disclosure.as_bytes()))
+}
+
+/// What disclosures say, by their digests. What is no disclosure says nothing.
 fn disclosed(disclosures: &[String]) -> BTreeMap<String, (String, String)> {
     let one = |text: &String| {
         let (_salt, pointer, value): (String, String, String) = serde_json::from_str(text).ok()?;
-        Some((URL_SAFE_NO_PAD.encode(sha256(text.as_bytes())), (pointer, value)))
+        Some((digest_of(text), (pointer, value)))
     };
     disclosures.iter().filter_map(one).collect()
 }
@@ -264,11 +268,17 @@ mod tests {
             prop_assert_eq!(open(&sealed.payload, &sealed.disclosures), Ok(opened.clone()));
 
             let index = Index::of(&opened);
-            let columns = [Some(&index.search), index.actor_id.as_ref(), index.target_id.as_ref(), index.reason.as_ref()];
-            let found = |text: &str| columns.into_iter().flatten().any(|column| column.contains(&folded(text)));
-            let said = [&opened.actor.id, &opened.reason, &opened.request_id, &opened.address];
+            let columns = [Some(&index.search), index.actor_id.as_ref(), index.target_id.as_ref()];
+            let says = |text: &str| columns.into_iter().flatten().any(|column| column.contains(text));
+            let found = |text: &str| says(&folded(text)) || index.kind.says(&folded(text));
+            let target = opened.target.as_ref();
+            let said = [
+                &opened.actor.id, &opened.reason, &opened.request_id, &opened.address, &target.map(|target| target.kind.clone()),
+                &target.and_then(|target| target.id.clone()), &Some(opened.action.clone()),
+            ];
             prop_assert!(said.into_iter().flatten().all(|text| found(text)), "{index:?}");
             prop_assert!(columns.into_iter().flatten().all(|column| !column.contains('\0')));
+            prop_assert!(index.kind.0.len() < 2_600 && !index.kind.0.contains('\0') && index.kind.0.lines().count() <= 9);
         }
 
         /// Without its disclosures an entry says nothing personal, and the rest all the same.

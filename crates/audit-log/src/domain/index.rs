@@ -1,10 +1,12 @@
 //! What an entry can be found by: the columns beside its bytes. An index may be lossy, and finds a little too much where a value is
 //! very long; what is answered is always read from the bytes.
 
+use contract::audit::Category;
 use contract::clock::Timestamp;
 use serde_json::Value;
 
 use super::entry::Opened;
+use super::kind::{Kind, not_whole, number};
 
 /// Characters of a value that an index holds. PostgreSQL takes no more than 2,704 bytes into a B-tree, and a character has up to 4.
 const INDEXED_CHARS: usize = 300;
@@ -13,16 +15,12 @@ const INDEXED_CHARS: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Index {
     pub(crate) time: Timestamp,
-    pub(crate) service: String,
-    pub(crate) category: String,
-    pub(crate) action: String,
-    pub(crate) outcome: String,
-    pub(crate) reason: Option<String>,
-    pub(crate) actor_kind: String,
+    pub(crate) kind: Kind,
+    /// Its category once more, 0 for one that we don't know.
+    pub(crate) category: i16,
     pub(crate) actor_id: Option<String>,
-    pub(crate) target_kind: Option<String>,
     pub(crate) target_id: Option<String>,
-    /// What else the entry says. A text is looked for here and in all other columns.
+    /// What else the entry says. A text is looked for here, in the kind and in the ids.
     pub(crate) search: String,
 }
 
@@ -32,14 +30,9 @@ impl Index {
         let target = entry.target.as_ref();
         Self {
             time: time(entry.time),
-            service: key(&entry.service),
-            category: key(&entry.category),
-            action: key(&entry.action),
-            outcome: key(&entry.outcome),
-            reason: entry.reason.as_deref().map(key),
-            actor_kind: key(&entry.actor.kind),
+            kind: Kind::of(entry),
+            category: Category::parse(&entry.category).map_or(0, number),
             actor_id: entry.actor.id.as_deref().map(key),
-            target_kind: target.map(|target| key(&target.kind)),
             target_id: target.and_then(|target| target.id.as_deref()).map(key),
             search: haystack(entry),
         }
@@ -74,33 +67,24 @@ fn fold(text: &str, onto: &mut String) {
 }
 
 /// PostgreSQL's text can't hold U+0000.
-fn storable(character: char) -> char {
+pub(super) fn storable(character: char) -> char {
     if character == '\0' { char::REPLACEMENT_CHARACTER } else { character }
 }
 
-/// Every text that an entry says and that no column says as it is searched for: folded, a line each.
+/// Every text that an entry says and that nothing beside says as it is searched for: folded, a line each.
 fn haystack(entry: &Opened) -> String {
-    let (actor, target) = (&entry.actor, entry.target.as_ref());
-    let in_columns = [
-        Some(&entry.service),
-        Some(&entry.category),
-        Some(&entry.action),
-        Some(&entry.outcome),
-        entry.reason.as_ref(),
-        Some(&actor.kind),
-        actor.id.as_ref(),
-        target.map(|target| &target.kind),
-        target.and_then(|target| target.id.as_ref()),
-    ];
-    let others = [&entry.address, &entry.request_id, &entry.method, &entry.route].map(Option::as_ref);
+    let ids = [entry.actor.id.as_deref(), entry.target.as_ref().and_then(|target| target.id.as_deref())];
+    let ids = ids.into_iter().flatten().filter(|text| !is_own_key(text));
+    // With a route it is a word of the kind.
+    let method = entry.method.as_deref().filter(|_| entry.route.is_none());
+    let others = [entry.address.as_deref(), entry.request_id.as_deref(), method].into_iter().flatten();
     let mut haystack = String::new();
-    let unlike_columns = in_columns.into_iter().flatten().filter(|text| !is_own_key(text));
-    unlike_columns.chain(others.into_iter().flatten()).for_each(|text| line(text, &mut haystack));
+    not_whole(entry).chain(ids).chain(others).for_each(|text| line(text, &mut haystack));
     entry.details.values().for_each(|detail| collect(detail, &mut haystack));
     haystack
 }
 
-/// Does a column hold this text as it is searched for? An entry's id is of this kind.
+/// Does a column hold this text as it is searched for?
 fn is_own_key(text: &str) -> bool {
     let is_folded = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase() && byte != 0;
     text.len() <= INDEXED_CHARS && text.bytes().all(is_folded)

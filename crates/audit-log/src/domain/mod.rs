@@ -5,4 +5,7 @@ pub(crate) mod attempts;
 pub(crate) mod cursor;
 pub(crate) mod entry;
 pub(crate) mod index;
+pub(crate) mod kind;
+pub(crate) mod packing;
+pub(crate) mod pieces;
 pub(crate) mod search;

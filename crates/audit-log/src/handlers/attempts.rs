@@ -9,9 +9,8 @@ use http_kit::problem::Failure;
 use crate::db::attempts::{self, Found};
 use crate::db::entries::Row;
 use crate::domain::attempts::attempt;
-use crate::domain::entry;
 use crate::error::Error;
-use crate::handlers::entries::disclosures;
+use crate::handlers::entries::read;
 use crate::state::State;
 
 /// `POST /internal/entries/attempts`. Nobody else of our own services may ask: the trail is for auditors.
@@ -38,8 +37,5 @@ pub(crate) async fn read_attempts(
 
 /// One entry. A damaged one tells nothing, and hides no other.
 fn told(row: &Row) -> Option<Attempt> {
-    let opened = entry::open(&row.payload, &disclosures(row));
-    let opened = opened
-        .inspect_err(|error| tracing::error!(entry = row.entry_id, %error, "a stored entry is unreadable"));
-    opened.ok().as_ref().map(attempt)
+    read(row).opened.as_ref().map(attempt)
 }

@@ -14,8 +14,10 @@ use http_kit::problem::Failure;
 use serde::Serialize;
 
 use crate::db::entries::{self, Appended, NewRow, Row};
+use crate::db::pages;
 use crate::domain::entry::{self, Opened};
 use crate::domain::index::Index;
+use crate::domain::packing::{Unpacked, pack};
 use crate::domain::search::{Filter, Search};
 use crate::error::Error;
 use crate::state::State;
@@ -35,7 +37,7 @@ pub(crate) async fn append_entries(
     state: web::Data<State>,
 ) -> Result<web::Json<AppendedEntries>, Failure> {
     let rows = admit(&state, body.into_inner().entries)?;
-    let ids: Vec<String> = rows.iter().map(|row| row.entry_id.clone()).collect();
+    let ids: Vec<String> = rows.iter().map(|row| row.id.to_string()).collect();
     let told = join_all(rows.into_iter().map(|row| state.writer.submit(row))).await;
     fail_points::pass(Step::AppendAfterCommit);
     Ok(web::Json(durable(&ids, told)?))
@@ -54,8 +56,7 @@ fn admit(state: &State, sealed: Vec<Sealed>) -> Result<Vec<NewRow>, Error> {
             Ok(opened) => {
                 rows.push(NewRow::new(
                     sealed.id,
-                    sealed.payload,
-                    &sealed.disclosures,
+                    pack(sealed.id, &sealed.payload, &sealed.disclosures),
                     Index::of(&opened),
                     now,
                 ));
@@ -131,7 +132,7 @@ pub(crate) async fn list_entries(
     let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
     let mut rows = state
         .database
-        .read(move |conn| entries::newest(conn, &wanted, after, most))
+        .read(move |conn| pages::newest(conn, &wanted, after, most))
         .await
         .map_err(Error::Database)?;
     let more = rows.len() > limit;
@@ -145,7 +146,7 @@ pub(crate) async fn list_entries(
     if let Some(cursor) = &next_cursor {
         response.insert_header((LINK, next_link(&filter, limit, cursor)));
     }
-    let entries = rows.iter().map(|row| show(row, &disclosures(row))).collect();
+    let entries = rows.iter().map(|row| shown(read(row))).collect();
     Ok(response.json(Page { entries, next_cursor }))
 }
 
@@ -164,8 +165,8 @@ fn next_link(filter: &Filter, limit: usize, cursor: &str) -> String {
 struct WithBytes {
     #[serde(flatten)]
     entry: Shown,
-    /// The stored bytes.
-    payload: String,
+    /// The bytes as they came, where they can still be read.
+    payload: Option<String>,
     /// What opens it.
     disclosures: Vec<String>,
 }
@@ -179,27 +180,36 @@ pub(crate) async fn read_entry(
     let id: EntryId = id.parse().map_err(|_| Error::NoEntry)?;
     caller.audit().set_target("entry", Text::open(id.to_string()));
     let row = state.database.read(move |conn| entries::find(conn, id)).await.map_err(Error::Database)?;
-    let row = row.ok_or(Error::NoEntry)?;
-    let disclosures = disclosures(&row);
-    let answer = WithBytes { entry: show(&row, &disclosures), payload: row.payload, disclosures };
+    let mut read = read(&row.ok_or(Error::NoEntry)?);
+    let (payload, disclosures) = read.texts.take().map(|texts| (texts.payload, texts.disclosures)).unzip();
+    let answer = WithBytes { entry: shown(read), payload, disclosures: disclosures.unwrap_or_default() };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(answer))
 }
 
-/// What opens a stored entry. Unreadable ones open nothing.
-pub(super) fn disclosures(row: &Row) -> Vec<String> {
-    serde_json::from_str(&row.disclosures).unwrap_or_else(|_| {
-        tracing::error!(entry = row.entry_id, "stored disclosures are unreadable");
-        Vec::new()
-    })
+/// A stored entry, as far as it can be read.
+pub(super) struct Read {
+    id: String,
+    texts: Option<Unpacked>,
+    pub(super) opened: Option<Opened>,
 }
 
-fn show(row: &Row, disclosures: &[String]) -> Shown {
-    match entry::open(&row.payload, disclosures) {
-        Ok(opened) => Shown::Opened(Box::new(opened)),
-        Err(error) => {
-            tracing::error!(entry = row.entry_id, %error, "a stored entry is unreadable");
-            Shown::Unreadable { id: row.entry_id.clone(), unreadable: true }
-        }
+/// Unpacks and opens a stored entry.
+pub(super) fn read(row: &Row) -> Read {
+    let id = row.id().map(|id| id.to_string()).unwrap_or_default();
+    let damaged = |error: &dyn std::error::Error| {
+        tracing::error!(entry = id, %error, "a stored entry is unreadable");
+    };
+    let texts = row.unpacked().inspect_err(|error| damaged(error)).ok();
+    let opened = texts.as_ref().and_then(|texts| {
+        entry::open(&texts.payload, &texts.disclosures).inspect_err(|error| damaged(error)).ok()
+    });
+    Read { id, texts, opened }
+}
+
+fn shown(read: Read) -> Shown {
+    match read.opened {
+        Some(opened) => Shown::Opened(Box::new(opened)),
+        None => Shown::Unreadable { id: read.id, unreadable: true },
     }
 }
 

@@ -15,6 +15,8 @@ mod replicas;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod size;
+#[cfg(test)]
 mod trail;
 #[cfg(test)]
 mod world;
