@@ -16,8 +16,12 @@ use crate::domain::listing::Listing;
 use crate::domain::place::Place;
 use crate::domain::search;
 
-/// What can be searched, a line each: what columns say as it is searched, and the rest, which is null in rows that have to be filled.
-const SAID: &str = "(coalesce(email_key, '') || '\n' || coalesce(client_id, '') || '\n' || coalesce(phone, '') || '\n' || search)";
+/// What can be searched, a line each: what columns say, of which A to Z alone are folded, and the rest, which is null in rows that have to
+/// be filled.
+const SAID_POSTGRES: &str = "(lower((coalesce(email_key, '') || '\n' || coalesce(client_id, '') || '\n' || coalesce(first_name, '') || '\n' || \
+                             coalesce(last_name, '') || '\n' || coalesce(phone, '')) collate \"C\") || '\n' || search)";
+const SAID_SQLITE: &str = "(lower(coalesce(email_key, '') || '\n' || coalesce(client_id, '') || '\n' || coalesce(first_name, '') || '\n' || \
+                           coalesce(last_name, '') || '\n' || coalesce(phone, '')) || '\n' || search)";
 
 /// The records that hold every word of the query, from behind a place on.
 pub(crate) fn clients(
@@ -26,6 +30,10 @@ pub(crate) fn clients(
     after: Option<&Place>,
 ) -> DbResult<Vec<ClientRecord>> {
     let after = after.map(end_of_page::<ClientRef>).transpose()?;
+    let said = match conn {
+        Conn::Postgres(_) => SAID_POSTGRES,
+        Conn::Sqlite(_) => SAID_SQLITE,
+    };
     let rows: Vec<Row> = on_backend!(conn, |c| {
         let mut query = clients::table
             .filter(clients::merged_into.is_null())
@@ -41,7 +49,7 @@ pub(crate) fn clients(
             query = query.filter(clients::updated_at.lt(time).or(same));
         }
         for word in listing.query.iter().flat_map(|query| query.split(' ')) {
-            let found = sql::<Bool>(SAID).sql(" like ").bind::<Text, _>(pattern(word)).sql(" escape '\\'");
+            let found = sql::<Bool>(said).sql(" like ").bind::<Text, _>(pattern(word)).sql(" escape '\\'");
             query = match EmailKey::of(word) {
                 // Of a domain there are two spellings, and the record may have the other one.
                 Some(key) => query.filter(found.or(clients::email_key.eq(key.as_str().to_owned()))),
