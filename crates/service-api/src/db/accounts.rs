@@ -6,7 +6,7 @@ use contract::clock::Timestamp;
 use contract::events::Leverage;
 use contract::ids::{AccountRef, ClientRef};
 use contract::money::Amount;
-use db::types::{Decimal, UtcTime};
+use db::types::{Decimal, Uid, UtcTime};
 use db::{Conn, DbResult, on_backend};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -22,8 +22,8 @@ use crate::domain::facts::{Fact, Facts};
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = accounts, treat_none_as_default_value = false)]
 struct Row {
-    id: String,
-    client: String,
+    id: Uid,
+    client: Uid,
     source: String,
     server: String,
     account_id: String,
@@ -60,8 +60,8 @@ impl Row {
         let leverage = account.value(AccountField::Leverage).and_then(Leverage::of_text);
         let opened = account.value(AccountField::CreatedAt).map(Timestamp::parse_rfc3339);
         Ok(Self {
-            id: account.id.to_string(),
-            client: account.client.to_string(),
+            id: Uid::of(account.id),
+            client: Uid::of(account.client),
             source: account.source.clone(),
             server: account.server.clone(),
             account_id: account.account_id.clone(),
@@ -122,8 +122,8 @@ impl Row {
             }
         }
         Ok(Account {
-            id: stored(self.id.parse())?,
-            client: stored(self.client.parse())?,
+            id: stored(AccountRef::from_uuid(self.id.0))?,
+            client: stored(ClientRef::from_uuid(self.client.0))?,
             source: self.source,
             server: self.server,
             account_id: self.account_id,
@@ -138,7 +138,7 @@ impl Row {
 /// All of a client's accounts.
 pub(crate) fn of_client(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Account>> {
     let rows: Vec<Row> = on_backend!(conn, |c| accounts::table
-        .filter(accounts::client.eq(client.to_string()))
+        .filter(accounts::client.eq(Uid::of(client)))
         .order(accounts::id)
         .select(Row::as_select())
         .load(c))?;
@@ -153,7 +153,7 @@ pub(crate) fn find(conn: &mut Conn, key: &AccountKey) -> DbResult<Option<Account
         // As literals: neither database uses a partial index for a bound value.
         let query = match nameless_of {
             Some(client) => {
-                query.filter(accounts::client.eq(client.to_string())).filter(sql::<Bool>("account_id = ''"))
+                query.filter(accounts::client.eq(Uid::of(*client))).filter(sql::<Bool>("account_id = ''"))
             }
             None => query
                 .filter(accounts::source.eq(source))
@@ -185,7 +185,7 @@ pub(crate) fn named_locked(conn: &mut Conn, source: &str, keys: &[&AccountKey]) 
 }
 
 /// The nameless accounts of these clients, locked as above.
-pub(crate) fn nameless_locked(conn: &mut Conn, clients: &[String]) -> DbResult<Vec<Account>> {
+pub(crate) fn nameless_locked(conn: &mut Conn, clients: &[Uid]) -> DbResult<Vec<Account>> {
     let query = accounts::table
         .filter(accounts::client.eq_any(clients))
         .filter(sql::<Bool>("account_id = ''"))
@@ -203,7 +203,7 @@ pub(crate) fn of_name_locked(
     clients: &[ClientRef],
     account_id: &str,
 ) -> DbResult<Vec<Account>> {
-    let clients: Vec<String> = clients.iter().map(ToString::to_string).collect();
+    let clients: Vec<Uid> = clients.iter().copied().map(Uid::of).collect();
     let query = accounts::table
         .filter(accounts::client.eq_any(clients))
         .filter(sql::<Bool>("account_id <> ''"))
@@ -258,7 +258,7 @@ pub(crate) fn save(conn: &mut Conn, changed: &[Account]) -> DbResult<()> {
 
 /// Removes accounts whose statements went to another.
 pub(crate) fn remove(conn: &mut Conn, gone: &[AccountRef]) -> DbResult<()> {
-    let ids: Vec<String> = gone.iter().map(ToString::to_string).collect();
+    let ids: Vec<Uid> = gone.iter().copied().map(Uid::of).collect();
     for ids in ids.chunks(CHUNK) {
         on_backend!(conn, |c| diesel::delete(accounts::table.filter(accounts::id.eq_any(ids))).execute(c))?;
     }

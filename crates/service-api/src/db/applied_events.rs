@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use contract::clock::Timestamp;
 use contract::ids::{ClientRef, EventId};
-use db::types::{Instant, UtcTime};
+use db::types::{Id, Instant, Uid, UtcTime};
 use db::{Conn, DbResult, on_backend, prepared};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Nullable, Text};
@@ -20,8 +20,8 @@ const SUPERSEDED: &str = "superseded";
 #[derive(Insertable)]
 #[diesel(table_name = applied_events, treat_none_as_default_value = false)]
 struct Row {
-    event_id: String,
-    client: String,
+    event_id: Uid,
+    client: Uid,
     result: &'static str,
     applied_at: UtcTime,
     reason: Option<&'static str>,
@@ -32,19 +32,18 @@ pub(crate) fn among(
     conn: &mut Conn,
     events: impl Iterator<Item = EventId>,
 ) -> DbResult<HashMap<EventId, Effect>> {
-    let ids: Vec<String> = events.map(|id| id.to_string()).collect();
+    let ids: Vec<Uid> = events.map(Uid::of).collect();
     let mut found = HashMap::new();
     for ids in ids.chunks(CHUNK) {
-        let rows: Vec<(String, String, String, Option<String>)> =
-            on_backend!(conn, |c| applied_events::table
-                .filter(applied_events::event_id.eq_any(ids))
-                .select((
-                    applied_events::event_id,
-                    applied_events::client,
-                    applied_events::result,
-                    applied_events::reason,
-                ))
-                .load(c))?;
+        let rows: Vec<(Uid, Uid, String, Option<String>)> = on_backend!(conn, |c| applied_events::table
+            .filter(applied_events::event_id.eq_any(ids))
+            .select((
+                applied_events::event_id,
+                applied_events::client,
+                applied_events::result,
+                applied_events::reason,
+            ))
+            .load(c))?;
         for (event_id, client, result, reason) in rows {
             let outcome = match reason {
                 Some(reason) if reason == REJECTED => Outcome::Rejected,
@@ -52,8 +51,8 @@ pub(crate) fn among(
                 None if result == SUPERSEDED => Outcome::Superseded,
                 None => Outcome::Applied,
             };
-            let effect = Effect { client: stored(client.parse())?, outcome };
-            found.insert(stored(event_id.parse())?, effect);
+            let effect = Effect { client: stored(ClientRef::from_uuid(client.0))?, outcome };
+            found.insert(stored(EventId::from_uuid(event_id.0))?, effect);
         }
     }
     Ok(found)
@@ -63,7 +62,7 @@ pub(crate) fn among(
 pub(crate) fn find(conn: &mut Conn, event: EventId) -> DbResult<Option<(Effect, Timestamp)>> {
     let Some(effect) = among(conn, std::iter::once(event))?.remove(&event) else { return Ok(None) };
     let at: UtcTime = on_backend!(conn, |c| applied_events::table
-        .find(event.to_string())
+        .find(Uid::of(event))
         .select(applied_events::applied_at)
         .first(c))?;
     Ok(Some((effect, at.0.into())))
@@ -80,8 +79,8 @@ pub(crate) fn add(conn: &mut Conn, mut effects: Vec<(EventId, Effect)>, now: Utc
                 "insert into applied_events (event_id, client, result, reason, applied_at) \
                  select new.*, now.at from unnest(?, ?, ?, ?) as new, (select ? as at) as now",
             )
-            .bind::<Array<Text>, _>(rows.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>())
-            .bind::<Array<Text>, _>(rows.iter().map(|row| row.client.as_str()).collect::<Vec<_>>())
+            .bind::<Array<Id>, _>(rows.iter().map(|row| row.event_id).collect::<Vec<_>>())
+            .bind::<Array<Id>, _>(rows.iter().map(|row| row.client).collect::<Vec<_>>())
             .bind::<Array<Text>, _>(rows.iter().map(|row| row.result).collect::<Vec<_>>())
             .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.reason).collect::<Vec<_>>())
             .bind::<Instant, _>(now)
@@ -121,5 +120,5 @@ fn row(event_id: EventId, Effect { client, outcome }: Effect, applied_at: UtcTim
         Outcome::Rejected => (SUPERSEDED, Some(REJECTED)),
         Outcome::Conflict(conflict) => (APPLIED, Some(conflict.as_str())),
     };
-    Row { event_id: event_id.to_string(), client: ClientRef::to_string(&client), result, applied_at, reason }
+    Row { event_id: Uid::of(event_id), client: Uid::of(client), result, applied_at, reason }
 }

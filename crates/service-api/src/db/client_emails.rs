@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
+use db::types::{Id, Uid};
 use db::{Conn, DbResult, on_backend, prepared};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -17,28 +18,28 @@ use super::stored;
 #[derive(Insertable)]
 #[diesel(table_name = client_emails, treat_none_as_default_value = false)]
 struct Row<'a> {
-    client: String,
+    client: Uid,
     email_key: &'a str,
 }
 
 /// Which of these clients had which of these addresses.
 pub(crate) fn among(
     conn: &mut Conn,
-    clients: &[String],
+    clients: &[Uid],
     keys: &[EmailKey],
 ) -> DbResult<Vec<(ClientRef, EmailKey)>> {
     if clients.is_empty() || keys.is_empty() {
         return Ok(Vec::new());
     }
     let texts: Vec<&str> = keys.iter().map(EmailKey::as_str).collect();
-    let rows: Vec<(String, String)> = on_backend!(conn, |c| client_emails::table
+    let rows: Vec<(Uid, String)> = on_backend!(conn, |c| client_emails::table
         .filter(client_emails::client.eq_any(clients))
         .filter(client_emails::email_key.eq_any(&texts))
         .load(c))?;
     let mut found = Vec::with_capacity(rows.len());
     for (client, text) in rows {
         if let Some(key) = keys.iter().find(|key| key.as_str() == text) {
-            found.push((stored(client.parse())?, key.clone()));
+            found.push((stored(ClientRef::from_uuid(client.0))?, key.clone()));
         }
     }
     Ok(found)
@@ -48,7 +49,7 @@ pub(crate) fn among(
 pub(crate) fn add(conn: &mut Conn, addresses: &[(ClientRef, EmailKey)]) -> DbResult<()> {
     let rows: Vec<Row<'_>> = addresses
         .iter()
-        .map(|(client, key)| Row { client: client.to_string(), email_key: key.as_str() })
+        .map(|(client, key)| Row { client: Uid::of(*client), email_key: key.as_str() })
         .collect();
     insert(conn, &rows)
 }
@@ -58,7 +59,7 @@ pub(crate) fn remove_present(conn: &mut Conn, clients: &[ClientRef]) -> DbResult
     if clients.is_empty() {
         return Ok(());
     }
-    let ids: Vec<String> = clients.iter().map(ToString::to_string).collect();
+    let ids: Vec<Uid> = clients.iter().copied().map(Uid::of).collect();
     let present =
         sql::<Bool>("email_key = (select c.email_key from clients c where c.id = client_emails.client)");
     let theirs = client_emails::table.filter(client_emails::client.eq_any(ids)).filter(present);
@@ -71,17 +72,17 @@ pub(crate) fn hand_over(conn: &mut Conn, pointers: &BTreeMap<ClientRef, ClientRe
     if pointers.is_empty() {
         return Ok(());
     }
-    let from: Vec<String> = pointers.keys().map(ToString::to_string).collect();
+    let from: Vec<Uid> = pointers.keys().copied().map(Uid::of).collect();
     let of_merged = || client_emails::table.filter(client_emails::client.eq_any(&from));
-    let theirs: Vec<(String, String)> = on_backend!(conn, |c| of_merged().load(c))?;
+    let theirs: Vec<(Uid, String)> = on_backend!(conn, |c| of_merged().load(c))?;
     on_backend!(conn, |c| diesel::delete(of_merged()).execute(c))?;
     let mut rows = Vec::with_capacity(theirs.len());
     for (client, key) in &theirs {
-        let mut owner: ClientRef = stored(client.parse())?;
+        let mut owner: ClientRef = stored(ClientRef::from_uuid(client.0))?;
         while let Some(into) = pointers.get(&owner) {
             owner = *into;
         }
-        rows.push(Row { client: owner.to_string(), email_key: key });
+        rows.push(Row { client: Uid::of(owner), email_key: key });
     }
     insert(conn, &rows)
 }
@@ -90,7 +91,7 @@ fn insert(conn: &mut Conn, rows: &[Row<'_>]) -> DbResult<()> {
     match conn {
         Conn::Postgres(conn) if !rows.is_empty() => {
             prepared("insert into client_emails (client, email_key) select * from unnest(?, ?) on conflict do nothing")
-                .bind::<Array<Text>, _>(rows.iter().map(|row| row.client.as_str()).collect::<Vec<_>>())
+                .bind::<Array<Id>, _>(rows.iter().map(|row| row.client).collect::<Vec<_>>())
                 .bind::<Array<Text>, _>(rows.iter().map(|row| row.email_key).collect::<Vec<_>>())
                 .execute(conn)?;
         }

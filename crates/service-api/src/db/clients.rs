@@ -8,7 +8,7 @@ use contract::clock::Timestamp;
 use contract::ids::ClientRef;
 use contract::kyc::KycStatus;
 use contract::resources::ClientStatus;
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,10 @@ const MOST_HOLDERS: i64 = 100;
 #[derive(Debug, Clone, Queryable, QueryableByName, Selectable, Insertable)]
 #[diesel(table_name = clients, treat_none_as_default_value = false)]
 pub(super) struct Row {
-    id: String,
+    id: Uid,
     source: String,
     client_id: Option<String>,
+    /// None where it is spelt as its key.
     email: Option<String>,
     email_key: Option<String>,
     first_name: Option<String>,
@@ -47,7 +48,7 @@ pub(super) struct Row {
     kyc_updated_at: Option<UtcTime>,
     registered_at: Option<UtcTime>,
     field_orders: String,
-    merged_into: Option<String>,
+    merged_into: Option<Uid>,
     created_at: UtcTime,
     updated_at: UtcTime,
     version: i64,
@@ -92,12 +93,14 @@ impl ClientOrders {
 impl Row {
     fn of(client: &Client) -> DbResult<Self> {
         let value = |field| client.value(field).map(str::to_owned);
+        let email_key = client.address().map(|key| key.as_str().to_owned());
+        let email = client.email().filter(|email| Some(*email) != email_key.as_deref());
         Ok(Self {
-            id: client.id.to_string(),
+            id: Uid::of(client.id),
             source: client.source.clone(),
             client_id: client.client_id.clone(),
-            email: client.email().map(str::to_owned),
-            email_key: client.address().map(|key| key.as_str().to_owned()),
+            email: email.map(str::to_owned),
+            email_key,
             first_name: value(Field::FirstName),
             last_name: value(Field::LastName),
             phone: value(Field::Phone),
@@ -109,7 +112,7 @@ impl Row {
             kyc_updated_at: client.kyc_updated_at().map(UtcTime::of),
             registered_at: client.registered_at.map(UtcTime::of),
             field_orders: stored(serde_json::to_string(&ClientOrders::of(client)))?,
-            merged_into: client.merged_into.map(|into| into.to_string()),
+            merged_into: client.merged_into.map(Uid::of),
             created_at: UtcTime::of(client.created_at),
             updated_at: UtcTime::of(client.updated_at),
             version: client.version,
@@ -121,7 +124,7 @@ impl Row {
         let mut facts = Facts::new();
         let email = if named_email.is_some() { Field::NamedEmail } else { Field::Email };
         for (field, value) in [
-            (email, self.email),
+            (email, self.email.or(self.email_key)),
             (Field::FirstName, self.first_name),
             (Field::LastName, self.last_name),
             (Field::Phone, self.phone),
@@ -135,14 +138,14 @@ impl Row {
         }
         let kyc_status = KycStatus::ALL.into_iter().find(|status| status.as_str() == self.kyc_status);
         Ok(Client {
-            id: stored(self.id.parse())?,
+            id: stored(ClientRef::from_uuid(self.id.0))?,
             source: self.source,
             client_id: self.client_id,
             facts,
             status: word(ClientStatus::parse(&self.status))?,
             kyc: Kyc { status: word(kyc_status)?, notes: self.kyc_notes, order: kyc },
             registered_at: self.registered_at.map(timestamp),
-            merged_into: stored(self.merged_into.map(|into| into.parse()).transpose())?,
+            merged_into: stored(self.merged_into.map(|into| ClientRef::from_uuid(into.0)).transpose())?,
             created_at: timestamp(self.created_at),
             updated_at: timestamp(self.updated_at),
             version: self.version,
@@ -155,7 +158,7 @@ fn timestamp(time: UtcTime) -> Timestamp {
 }
 
 /// These clients, their rows locked in the order of their ids to the end of the transaction. Merged ones are left out.
-pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+pub(crate) fn load_locked(conn: &mut Conn, ids: &[Uid]) -> DbResult<Vec<Client>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -172,7 +175,7 @@ pub(crate) fn load_locked(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Clien
 }
 
 /// Those of these clients that are live, as they stand: to look at, not to change.
-pub(crate) fn load(conn: &mut Conn, ids: &[String]) -> DbResult<Vec<Client>> {
+pub(crate) fn load(conn: &mut Conn, ids: &[Uid]) -> DbResult<Vec<Client>> {
     let rows: Vec<Row> = on_backend!(conn, |c| clients::table
         .filter(clients::id.eq_any(ids))
         .filter(clients::merged_into.is_null())
@@ -186,7 +189,7 @@ const MOST_MERGES: usize = 100;
 
 /// The client with this id, its row locked to the end of the transaction; where the record was merged into another, that one.
 pub(crate) fn lock(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
-    let mut id = id.to_string();
+    let mut id = Uid::of(id);
     for _ in 0..MOST_MERGES {
         let query = clients::table.filter(clients::id.eq(id));
         let row: Option<Row> = match conn {
@@ -204,7 +207,7 @@ pub(crate) fn lock(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
 
 /// The live client with this id, of ours; where the record was merged into another, that one.
 pub(crate) fn of_id(conn: &mut Conn, id: ClientRef) -> DbResult<Option<Client>> {
-    let mut id = id.to_string();
+    let mut id = Uid::of(id);
     for _ in 0..MOST_MERGES {
         let query = clients::table.filter(clients::id.eq(id));
         let row: Option<Row> = on_backend!(conn, |c| query.select(Row::as_select()).first(c).optional())?;

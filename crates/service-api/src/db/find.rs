@@ -54,12 +54,12 @@ pub(crate) fn records_of(conn: &mut Conn, found: Vec<Client>) -> DbResult<Vec<Cl
     // One that was found by two addresses is asked for once.
     let addresses: BTreeMap<ClientRef, EmailKey> =
         found.iter().filter_map(|client| Some((client.id, client.address()?))).collect();
-    let mut others: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut others: BTreeMap<ClientRef, Vec<String>> = BTreeMap::new();
     for (of, client_id) in clients::other_client_ids(conn, &addresses.into_iter().collect::<Vec<_>>())? {
         others.entry(of).or_default().push(client_id);
     }
     let beside = |client: Client| {
-        let others = others.get(&client.id.to_string()).cloned().unwrap_or_default();
+        let others = others.get(&client.id).cloned().unwrap_or_default();
         lookup::record(client, others)
     };
     Ok(found.into_iter().map(beside).collect())

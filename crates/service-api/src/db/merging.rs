@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use contract::ids::ClientRef;
+use db::types::{Id, Uid};
 use db::{Conn, DbResult, on_backend};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Text;
 
 use super::client_emails;
 use super::schema::{accounts, activities, notes, transactions};
@@ -18,13 +18,13 @@ use crate::domain::book::Merged;
 pub(crate) fn hand_over(conn: &mut Conn, merged: &[Merged]) -> DbResult<()> {
     let pointers: BTreeMap<ClientRef, ClientRef> =
         merged.iter().map(|merged| (merged.from, merged.into)).collect();
-    let from: Vec<String> = pointers.keys().map(ToString::to_string).collect();
+    let from: Vec<Uid> = pointers.keys().copied().map(Uid::of).collect();
     client_emails::hand_over(conn, &pointers)?;
     for _ in 0..longest_chain(&pointers) {
         on_backend!(conn, |c| diesel::update(accounts::table.filter(accounts::client.eq_any(&from)))
             .set(
                 accounts::client
-                    .eq(sql::<Text>("(select merged_into from clients where clients.id = accounts.client)"))
+                    .eq(sql::<Id>("(select merged_into from clients where clients.id = accounts.client)"))
             )
             .execute(c))?;
         on_backend!(conn, |c| diesel::update(
@@ -32,20 +32,19 @@ pub(crate) fn hand_over(conn: &mut Conn, merged: &[Merged]) -> DbResult<()> {
         )
         .set(
             transactions::client
-                .eq(sql::<Text>("(select merged_into from clients where clients.id = transactions.client)"))
+                .eq(sql::<Id>("(select merged_into from clients where clients.id = transactions.client)"))
         )
         .execute(c))?;
         on_backend!(conn, |c| diesel::update(activities::table.filter(activities::client.eq_any(&from)))
             .set(
-                activities::client.eq(sql::<Text>(
-                    "(select merged_into from clients where clients.id = activities.client)"
-                ))
+                activities::client
+                    .eq(sql::<Id>("(select merged_into from clients where clients.id = activities.client)"))
             )
             .execute(c))?;
         on_backend!(conn, |c| diesel::update(notes::table.filter(notes::client.eq_any(&from)))
             .set(
                 notes::client
-                    .eq(sql::<Text>("(select merged_into from clients where clients.id = notes.client)"))
+                    .eq(sql::<Id>("(select merged_into from clients where clients.id = notes.client)"))
             )
             .execute(c))?;
     }

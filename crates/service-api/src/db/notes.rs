@@ -1,21 +1,21 @@
 //! Remarks on clients.
 
 use contract::clock::Timestamp;
-use contract::ids::ClientRef;
+use contract::ids::{ClientRef, NoteId};
 use contract::resources::{Actor, ActorKind, Note};
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbResult, on_backend};
 use diesel::prelude::*;
 
 use super::schema::notes;
-use super::{stored, word};
+use super::{end_of_page, stored, word};
 use crate::domain::place::Place;
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = notes, treat_none_as_default_value = false)]
 struct Row {
-    id: String,
-    client: String,
+    id: Uid,
+    client: Uid,
     comment: String,
     author_type: String,
     author_id: String,
@@ -25,8 +25,8 @@ struct Row {
 /// Adds a note to a client whose row is locked.
 pub(crate) fn add(conn: &mut Conn, client: ClientRef, note: &Note) -> DbResult<()> {
     let row = Row {
-        id: note.note_id.to_string(),
-        client: client.to_string(),
+        id: Uid::of(note.note_id),
+        client: Uid::of(client),
         comment: note.comment.clone(),
         author_type: note.author.kind.as_str().to_owned(),
         author_id: note.author.id.clone().unwrap_or_default(),
@@ -44,14 +44,14 @@ pub(crate) fn newest(
     after: Option<&Place>,
     rows: i64,
 ) -> DbResult<Vec<Note>> {
+    let after = after.map(end_of_page::<NoteId>).transpose()?;
     let rows: Vec<Row> = on_backend!(conn, |c| {
         let mut query = notes::table
-            .filter(notes::client.eq(client.to_string()))
+            .filter(notes::client.eq(Uid::of(client)))
             .order((notes::created_at.desc(), notes::id.desc()))
             .limit(rows)
             .into_boxed();
-        if let Some(Place { time, id }) = after {
-            let time = UtcTime::of(*time);
+        if let Some((time, id)) = after {
             let behind = notes::created_at.lt(time).or(notes::created_at.eq(time).and(notes::id.lt(id)));
             query = query.filter(behind);
         }
@@ -68,7 +68,7 @@ pub(crate) fn place(note: &Note) -> Place {
 impl Row {
     fn into_note(self, client_id: Option<&str>) -> DbResult<Note> {
         Ok(Note {
-            note_id: stored(self.id.parse())?,
+            note_id: stored(NoteId::from_uuid(self.id.0))?,
             client_id: client_id.map(str::to_owned),
             comment: self.comment,
             author: Actor { kind: word(ActorKind::parse(&self.author_type))?, id: Some(self.author_id) },

@@ -10,6 +10,7 @@ use contract::ids::ClientRef;
 use contract::internal::ApplyEvent;
 use contract::money::Amount;
 use contract::resources::TransactionKind;
+use db::types::Uid;
 use db::{Conn, DbError, DbResult};
 
 use super::{accounts, client_emails, clients, merging, transactions};
@@ -56,8 +57,7 @@ fn other_holders(
 ) -> DbResult<Vec<Client>> {
     let known: BTreeSet<ClientRef> = clients.iter().map(|client| client.id).collect();
     let holders = accounts.iter().map(|one| one.client).chain(transactions.iter().map(|one| one.client));
-    let unknown: BTreeSet<String> =
-        holders.filter(|id| !known.contains(id)).map(|id| id.to_string()).collect();
+    let unknown: BTreeSet<Uid> = holders.filter(|id| !known.contains(id)).map(Uid::of).collect();
     if unknown.is_empty() {
         return Ok(Vec::new());
     }
@@ -79,7 +79,7 @@ pub(crate) fn save(conn: &mut Conn, records: Records, now: Timestamp) -> DbResul
 }
 
 /// The ids of all clients that these identities may name.
-fn client_ids(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<String>> {
+fn client_ids(conn: &mut Conn, due: &[Due<'_>]) -> DbResult<Vec<Uid>> {
     let mut ids = BTreeSet::new();
     let mut of_source: BTreeMap<&str, Vec<&Identity>> = BTreeMap::new();
     for (_, identity) in due {
@@ -125,7 +125,7 @@ fn load_accounts(conn: &mut Conn, due: &[Due<'_>], clients: &[Client]) -> DbResu
     }
     let merging = clients.iter().any(|client| client.client_id.is_none());
     if nameless || merging {
-        let ids: Vec<String> = clients.iter().map(|client| client.id.to_string()).collect();
+        let ids: Vec<Uid> = clients.iter().map(|client| Uid::of(client.id)).collect();
         loaded.extend(accounts::nameless_locked(conn, &ids)?);
     }
     Ok(loaded)

@@ -3,10 +3,10 @@
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
-    use db::types::Instant;
+    use db::types::{Id, Instant};
 
     clients (id) {
-        id -> Text,
+        id -> Id,
         source -> Text,
         client_id -> Nullable<Text>,
         email -> Nullable<Text>,
@@ -22,7 +22,7 @@ diesel::table! {
         kyc_updated_at -> Nullable<Instant>,
         registered_at -> Nullable<Instant>,
         field_orders -> Text,
-        merged_into -> Nullable<Text>,
+        merged_into -> Nullable<Id>,
         created_at -> Instant,
         updated_at -> Instant,
         version -> BigInt,
@@ -32,9 +32,10 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::Text;
+    use db::types::Id;
 
     client_emails (client, email_key) {
-        client -> Text,
+        client -> Id,
         email_key -> Text,
     }
 }
@@ -49,11 +50,11 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Nullable, Text};
-    use db::types::Instant;
+    use db::types::{Id, Instant};
 
     applied_events (event_id) {
-        event_id -> Text,
-        client -> Text,
+        event_id -> Id,
+        client -> Id,
         result -> Text,
         applied_at -> Instant,
         reason -> Nullable<Text>,
@@ -62,11 +63,11 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Nullable, Text};
-    use db::types::{Instant, Money};
+    use db::types::{Id, Instant, Money};
 
     accounts (id) {
-        id -> Text,
-        client -> Text,
+        id -> Id,
+        client -> Id,
         source -> Text,
         server -> Text,
         account_id -> Text,
@@ -96,18 +97,18 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Integer, Nullable, Text};
-    use db::types::{Instant, Money};
+    use db::types::{Id, Instant, Money};
 
     transactions (id) {
-        id -> Text,
-        client -> Text,
+        id -> Id,
+        client -> Id,
         source -> Text,
         kind -> Text,
         key -> Text,
         variant -> Integer,
         state -> Text,
         transaction_id -> Nullable<Text>,
-        event_id -> Text,
+        event_id -> Id,
         amount -> Money,
         currency -> Nullable<Text>,
         account_id -> Nullable<Text>,
@@ -128,28 +129,30 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::{Nullable, Text};
-    use db::types::Instant;
+    use db::types::{Id, Instant};
 
     activities (client, created_at, id) {
-        id -> Text,
-        client -> Text,
+        id -> Id,
+        client -> Id,
         #[sql_name = "type"]
         activity_type -> Text,
-        description -> Text,
+        description -> Nullable<Text>,
         actor_type -> Text,
         actor_id -> Nullable<Text>,
-        metadata -> Text,
+        metadata -> Nullable<Text>,
         created_at -> Instant,
+        event_id -> Nullable<Id>,
+        effective_at -> Nullable<Instant>,
     }
 }
 
 diesel::table! {
     use diesel::sql_types::Text;
-    use db::types::Instant;
+    use db::types::{Id, Instant};
 
     notes (id) {
-        id -> Text,
-        client -> Text,
+        id -> Id,
+        client -> Id,
         comment -> Text,
         author_type -> Text,
         author_id -> Text,

@@ -1,17 +1,27 @@
 //! Clients by what is in their records, latest change first.
 
 use contract::email::EmailKey;
+use contract::ids::ClientRef;
 use contract::resources::ClientRecord;
-use db::types::UtcTime;
+use db::types::{Uid, UtcTime};
 use db::{Conn, DbResult, on_backend};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
 
 use super::clients::Row;
-use super::find;
 use super::schema::clients;
+use super::{end_of_page, find};
 use crate::domain::listing::Listing;
 use crate::domain::place::Place;
 use crate::domain::search;
+
+/// What can be searched, a line each: what columns say, of which A to Z alone are folded, and the rest, which is null in rows that have to
+/// be filled.
+const SAID_POSTGRES: &str = "(lower((coalesce(email_key, '') || '\n' || coalesce(client_id, '') || '\n' || coalesce(first_name, '') || '\n' || \
+                             coalesce(last_name, '') || '\n' || coalesce(phone, '')) collate \"C\") || '\n' || search)";
+const SAID_SQLITE: &str = "(lower(coalesce(email_key, '') || '\n' || coalesce(client_id, '') || '\n' || coalesce(first_name, '') || '\n' || \
+                           coalesce(last_name, '') || '\n' || coalesce(phone, '')) || '\n' || search)";
 
 /// The records that hold every word of the query, from behind a place on.
 pub(crate) fn clients(
@@ -19,6 +29,11 @@ pub(crate) fn clients(
     listing: &Listing,
     after: Option<&Place>,
 ) -> DbResult<Vec<ClientRecord>> {
+    let after = after.map(end_of_page::<ClientRef>).transpose()?;
+    let said = match conn {
+        Conn::Postgres(_) => SAID_POSTGRES,
+        Conn::Sqlite(_) => SAID_SQLITE,
+    };
     let rows: Vec<Row> = on_backend!(conn, |c| {
         let mut query = clients::table
             .filter(clients::merged_into.is_null())
@@ -29,13 +44,12 @@ pub(crate) fn clients(
         if let Some(since) = listing.updated_since {
             query = query.filter(clients::updated_at.ge(UtcTime::of(since)));
         }
-        if let Some(Place { time, id }) = after {
-            let time = UtcTime::of(*time);
+        if let Some((time, id)) = after {
             let same = clients::updated_at.eq(time).and(clients::id.lt(id));
             query = query.filter(clients::updated_at.lt(time).or(same));
         }
         for word in listing.query.iter().flat_map(|query| query.split(' ')) {
-            let found = clients::search.like(pattern(word)).escape('\\');
+            let found = sql::<Bool>(said).sql(" like ").bind::<Text, _>(pattern(word)).sql(" escape '\\'");
             query = match EmailKey::of(word) {
                 // Of a domain there are two spellings, and the record may have the other one.
                 Some(key) => query.filter(found.or(clients::email_key.eq(key.as_str().to_owned()))),
@@ -65,7 +79,7 @@ pub(crate) fn fill(conn: &mut Conn, most: i64) -> DbResult<usize> {
     let found = rows.len();
     for row in rows {
         let client = row.into_client()?;
-        let row = clients::table.find(client.id.to_string()).filter(clients::search.is_null());
+        let row = clients::table.find(Uid::of(client.id)).filter(clients::search.is_null());
         let text = search::text_of(&client);
         on_backend!(conn, |c| diesel::update(row).set(clients::search.eq(text)).execute(c))?;
     }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contract::clock::Timestamp;
 use contract::events::FundType;
-use contract::ids::{ClientRef, TransactionRef};
+use contract::ids::{ClientRef, EventId, TransactionRef};
 use contract::money::{Amount, Sum};
 use contract::resources::{TransactionKind, TransactionState};
-use db::types::{Decimal, UtcTime};
+use db::types::{Decimal, Uid, UtcTime};
 use db::{Conn, DbResult, on_backend};
 use diesel::connection::DefaultLoadingMode;
 use diesel::dsl::sql;
@@ -23,7 +23,7 @@ pub(crate) use writing::save;
 
 use super::orders::Orders;
 use super::schema::transactions;
-use super::{stored, word};
+use super::{end_of_page, stored, word};
 use crate::domain::facts::{Fact, Facts};
 use crate::domain::place::Place;
 use crate::domain::statement::Part;
@@ -32,15 +32,15 @@ use crate::domain::transaction::{Transaction, TransactionField, TransactionKey};
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = transactions, treat_none_as_default_value = false)]
 struct Row {
-    id: String,
-    client: String,
+    id: Uid,
+    client: Uid,
     source: String,
     kind: String,
     key: String,
     variant: i32,
     state: String,
     transaction_id: Option<String>,
-    event_id: String,
+    event_id: Uid,
     amount: Decimal,
     currency: Option<String>,
     account_id: Option<String>,
@@ -64,15 +64,15 @@ impl Row {
         let fee: Option<Amount> = stored(one.value(TransactionField::Fee).map(str::parse).transpose())?;
         let completed = one.value(TransactionField::CompletedAt).map(Timestamp::parse_rfc3339);
         Ok(Self {
-            id: one.id.to_string(),
-            client: one.client.to_string(),
+            id: Uid::of(one.id),
+            client: Uid::of(one.client),
             source: one.key.source.clone(),
             kind: one.key.kind.as_str().to_owned(),
             key: one.key.key.clone(),
             variant: one.variant,
             state: one.state.as_str().to_owned(),
             transaction_id: one.transaction_id.clone(),
-            event_id: one.event_id.to_string(),
+            event_id: Uid::of(one.event_id),
             amount: Decimal(one.amount.as_decimal().clone()),
             currency: text(TransactionField::Currency),
             account_id: text(TransactionField::AccountId),
@@ -113,13 +113,13 @@ impl Row {
         }
         let kind = word(TransactionKind::parse(&self.kind))?;
         Ok(Transaction {
-            id: stored(self.id.parse())?,
-            client: stored(self.client.parse())?,
+            id: stored(TransactionRef::from_uuid(self.id.0))?,
+            client: stored(ClientRef::from_uuid(self.client.0))?,
             key: TransactionKey { source: self.source, kind, key: self.key },
             variant: self.variant,
             state: word(TransactionState::parse(&self.state))?,
             transaction_id: self.transaction_id,
-            event_id: stored(self.event_id.parse())?,
+            event_id: stored(EventId::from_uuid(self.event_id.0))?,
             amount: stored(Amount::from_decimal(&self.amount.0))?,
             facts,
             effective_at: Timestamp::from(self.effective_at.0),
@@ -137,15 +137,15 @@ pub(crate) fn newest(
     after: Option<&Place>,
     rows: i64,
 ) -> DbResult<Vec<Transaction>> {
+    let after = after.map(end_of_page::<TransactionRef>).transpose()?;
     let rows: Vec<Row> = on_backend!(conn, |c| {
         let mut query = transactions::table
-            .filter(transactions::client.eq(client.to_string()))
+            .filter(transactions::client.eq(Uid::of(client)))
             .order((transactions::effective_at.desc(), transactions::id.desc()))
             .limit(rows)
             .select(Row::as_select())
             .into_boxed();
-        if let Some(Place { time, id }) = after {
-            let time = UtcTime::of(*time);
+        if let Some((time, id)) = after {
             let same = transactions::effective_at.eq(time).and(transactions::id.lt(id));
             query = query.filter(transactions::effective_at.lt(time).or(same));
         }
@@ -160,7 +160,7 @@ type Common = (String, Option<String>, Option<String>, Option<String>);
 /// What a client's transactions that count come to, by what they have in common. Never more of them at once than one.
 pub(crate) fn parts(conn: &mut Conn, client: ClientRef) -> DbResult<Vec<Part>> {
     let counting = transactions::table
-        .filter(transactions::client.eq(client.to_string()))
+        .filter(transactions::client.eq(Uid::of(client)))
         .filter(transactions::state.eq(TransactionState::Completed.as_str()));
     let common =
         (transactions::kind, transactions::fund_type, transactions::currency, transactions::account_id);
@@ -207,7 +207,7 @@ pub(crate) fn of_key(conn: &mut Conn, key: &TransactionKey, most: i64) -> DbResu
 
 /// The transaction with this id, its row and its key ours to the end of the transaction.
 pub(crate) fn locked(conn: &mut Conn, id: TransactionRef) -> DbResult<Option<Transaction>> {
-    let this = || transactions::table.find(id.to_string());
+    let this = || transactions::table.find(Uid::of(id));
     let row: Option<Row> = on_backend!(conn, |c| this().select(Row::as_select()).first(c).optional())?;
     let Some(one) = row.map(Row::into_transaction).transpose()? else { return Ok(None) };
     lock_keys(conn, &one.key.source, one.key.kind, &BTreeSet::from([one.key.key]))?;
@@ -232,7 +232,7 @@ pub(crate) fn reject_others(
             .filter(transactions::kind.eq(key.kind.as_str()))
             .filter(transactions::key.eq(&key.key))
     };
-    let others = || under().filter(transactions::id.ne(id.to_string()));
+    let others = || under().filter(transactions::id.ne(Uid::of(*id)));
     on_backend!(conn, |c| diesel::update(others())
         .set((
             transactions::state.eq(TransactionState::Rejected.as_str()),
@@ -240,9 +240,8 @@ pub(crate) fn reject_others(
             transactions::version.eq(transactions::version + 1),
         ))
         .execute(c))?;
-    let clients: Vec<String> =
-        on_backend!(conn, |c| under().select(transactions::client).distinct().load(c))?;
-    clients.iter().map(|client| stored(client.parse())).collect()
+    let clients: Vec<Uid> = on_backend!(conn, |c| under().select(transactions::client).distinct().load(c))?;
+    clients.iter().map(|client| stored(ClientRef::from_uuid(client.0))).collect()
 }
 
 /// Puts all variants under these keys in conflict, however many there are.

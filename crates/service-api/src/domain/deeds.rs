@@ -10,6 +10,21 @@ use super::client::KycChange;
 use super::moving::Moved;
 use super::transaction::Transaction;
 
+pub(super) const CLIENT_REGISTERED: &str = "Client registered";
+const NOTE_ADDED: &str = "Note added";
+const CLIENT_IMPERSONATED: &str = "Staff signed in to the platform as the client";
+
+/// What is said of every activity of a type, where that is always the same. It is not stored with each, so another wording here is one
+/// of all that ever were.
+pub(crate) fn usual_description(of: ActivityType) -> Option<&'static str> {
+    match of {
+        ActivityType::ClientRegistered => Some(CLIENT_REGISTERED),
+        ActivityType::NoteAdded => Some(NOTE_ADDED),
+        ActivityType::ClientImpersonated => Some(CLIENT_IMPERSONATED),
+        _ => None,
+    }
+}
+
 /// Who did something, when, and under which id it is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Deed {
@@ -46,7 +61,7 @@ impl Deed {
 
     /// A note was written. What it says stands with the notes alone.
     pub(crate) fn note_added(self, note: &Note) -> Activity {
-        self.tell(ActivityType::NoteAdded, "Note added".to_owned(), [("noteId", json!(note.note_id))])
+        self.tell(ActivityType::NoteAdded, NOTE_ADDED.to_owned(), [("noteId", json!(note.note_id))])
     }
 
     /// Staff decided which of contradicting facts of a transaction stand; `own` if those of this client do.
@@ -115,7 +130,7 @@ pub(crate) fn impersonated(told: &Impersonation) -> Activity {
     };
     deed.tell(
         ActivityType::ClientImpersonated,
-        "Staff signed in to the platform as the client".to_owned(),
+        CLIENT_IMPERSONATED.to_owned(),
         [
             ("tokenId", json!(told.token_id)),
             ("staffEmail", json!(told.staff_email)),

@@ -9,6 +9,7 @@ use contract::resources::{Activity, ActivityType, Actor, ActorKind, TransactionK
 use serde_json::{Map, Value, json};
 
 use super::client::KycChange;
+use super::deeds::CLIENT_REGISTERED;
 use super::effects::Happening;
 
 /// The activity that tells of what an event did.
@@ -28,7 +29,7 @@ pub(crate) fn activity(event: &ApplyEvent, happening: &Happening, id: ActivityId
 
 fn tell(event: &ApplyEvent, happening: &Happening) -> (ActivityType, String, Map<String, Value>) {
     match happening {
-        Happening::Registered => (ActivityType::ClientRegistered, "Client registered".to_owned(), Map::new()),
+        Happening::Registered => (ActivityType::ClientRegistered, CLIENT_REGISTERED.to_owned(), Map::new()),
         Happening::Profile(changed) => {
             let description = format!("Profile changed: {}", changed.join(", "));
             (ActivityType::ClientChanged, description, object([("changed", json!(changed))]))

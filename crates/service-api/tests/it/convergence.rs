@@ -159,7 +159,7 @@ async fn applied(on: TestDatabase, batches: &[Vec<ApplyEvent>]) -> Vec<Value> {
     let mut applied = api.entries("event.apply", 1).await;
     applied.sort_by_key(|entry| entry["details"]["eventId"].to_string());
     applied.dedup_by_key(|entry| entry["details"]["eventId"].clone());
-    let events = api.texts("select event_id as text from applied_events").await;
+    let events = api.texts("select result as text from applied_events").await;
     assert_eq!(applied.len(), events.len(), "each event has its one entry");
     answers
 }

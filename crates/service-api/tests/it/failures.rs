@@ -38,7 +38,7 @@ async fn without_a_trail_nothing_is_applied_and_nothing_answered() {
         let event = registered(2, Some("2"), Some("b@x.org"));
         assert_eq!(api.apply(std::slice::from_ref(&event)).await[0].0, ApplyResult::Failed);
         assert_eq!(api.whole().await.len(), 1, "no record without its entry");
-        assert_eq!(api.texts("select event_id as text from applied_events").await.len(), 1);
+        assert_eq!(api.texts("select result as text from applied_events").await.len(), 1);
         on.run(SCHEMA, "alter table elsewhere rename to outbox", "alter table elsewhere rename to outbox");
         api.applies(&[event]).await;
         assert_eq!(api.record("b@x.org").await["clientId"], "2");
@@ -98,7 +98,7 @@ async fn whatever_is_cut_off_takes_effect_once() {
     };
     // The last cut may have hit the connection of the next look.
     wait_for("an answer again", async || api.get("c1@x.org").await.status == 200).await;
-    assert_eq!(api.texts("select event_id as text from applied_events").await.len(), events);
+    assert_eq!(api.texts("select result as text from applied_events").await.len(), events);
     assert_eq!(
         api.entries("event.apply", events).await.len(),
         events,

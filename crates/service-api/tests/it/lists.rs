@@ -309,7 +309,7 @@ async fn records_from_before_are_made_searchable() {
         let before = "update clients set search = null";
         on.run(service_api::SCHEMA, before, before);
         let later = Api::start(&on, NOBODY).await;
-        let unsearchable = "select id as text from clients where search is null";
+        let unsearchable = "select client_id as text from clients where search is null";
         wait_for("all to be searchable", async || later.texts(unsearchable).await.is_empty()).await;
         assert_eq!(found(&later, &query("\u{438}\u{432}\u{430}\u{43d}")).await, ["ivan"]);
         assert_eq!(found(&later, "query=c450@").await, ["c450"]);

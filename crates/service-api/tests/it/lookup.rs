@@ -152,7 +152,7 @@ async fn s5_names_are_kept_and_answered_byte_for_byte() {
             assert_eq!(page["clients"], json!([record]));
         }
         let stored =
-            api.texts("select first_name || '|' || last_name as text from clients order by email").await;
+            api.texts("select first_name || '|' || last_name as text from clients order by email_key").await;
         assert_eq!(stored, HOSTILE.map(|(first, last)| format!("{first}|{last}")));
     }
 }

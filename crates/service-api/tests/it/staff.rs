@@ -181,7 +181,7 @@ async fn without_a_trail_nothing_changes() {
         );
         let record = api.record("ann@example.com").await;
         assert_eq!((&record["version"], &record["kycStatus"]), (&json!(1), &json!("not_started")));
-        assert_eq!(api.texts("select id as text from notes").await, Vec::<String>::new());
+        assert_eq!(api.texts("select comment as text from notes").await, Vec::<String>::new());
         let made = api.texts("select type as text from activities where type <> 'client.registered'").await;
         assert_eq!(made, Vec::<String>::new());
     }

@@ -167,7 +167,7 @@ impl Api {
     /// The live clients, all that a record says but for our own ids, versions and times.
     pub(crate) async fn whole(&self) -> Vec<String> {
         self.texts(
-            "select coalesce(source, '') || '|' || coalesce(client_id, '') || '|' || coalesce(email, '') || '|' || \
+            "select coalesce(source, '') || '|' || coalesce(client_id, '') || '|' || coalesce(email, email_key, '') || '|' || \
              coalesce(first_name, '') || '|' || coalesce(last_name, '') || '|' || coalesce(phone, '') || '|' || status || '|' || \
              coalesce(cast(registered_at as text), '') || '|' || field_orders || '|' || coalesce(email_key, '') || '|' || \
              coalesce((select max(email_key) from client_emails where client = id), '') || '|' || (select count(*) from client_emails where client = id) as text \

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contract::email::EmailKey;
 use contract::ids::ClientRef;
+use db::types::{Id, Uid};
 use db::{Conn, DbResult, prepared};
 use diesel::SqliteConnection;
 use diesel::prelude::*;
@@ -11,6 +12,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text};
 
 use super::{MOST_HOLDERS, Row};
 use crate::db::schema::{client_emails, clients};
+use crate::db::stored;
 use crate::domain::client::Client;
 
 /// A client that has or had an address that was asked for.
@@ -114,8 +116,8 @@ fn former_of_sqlite(conn: &mut SqliteConnection, key: &str) -> DbResult<Vec<Row>
 /// Another client of the same address.
 #[derive(QueryableByName)]
 struct Other {
-    #[diesel(sql_type = Text)]
-    of: String,
+    #[diesel(sql_type = Id)]
+    of: Uid,
     #[diesel(sql_type = Nullable<Text>)]
     client_id: Option<String>,
 }
@@ -125,11 +127,11 @@ struct Other {
 pub(crate) fn other_client_ids(
     conn: &mut Conn,
     of: &[(ClientRef, EmailKey)],
-) -> DbResult<Vec<(String, String)>> {
+) -> DbResult<Vec<(ClientRef, String)>> {
     if of.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<String> = of.iter().map(|(id, _)| id.to_string()).collect();
+    let ids: Vec<Uid> = of.iter().map(|(id, _)| Uid::of(*id)).collect();
     let keys: Vec<&str> = of.iter().map(|(_, key)| key.as_str()).collect();
     let others: Vec<Other> = match conn {
         Conn::Postgres(conn) => prepared(
@@ -137,23 +139,24 @@ pub(crate) fn other_client_ids(
              select client_id from clients where email_key = asked.key and merged_into is null and client_id is not null \
              and id <> asked.id order by client_id limit ?) as other",
         )
-        .bind::<Array<Text>, _>(ids)
+        .bind::<Array<Id>, _>(ids)
         .bind::<Array<Text>, _>(keys)
         .bind::<BigInt, _>(MOST_HOLDERS)
         .load(conn)?,
         Conn::Sqlite(conn) => {
             let mut others = Vec::new();
             for (id, key) in ids.into_iter().zip(keys) {
-                let found = others_of_sqlite(conn, &id, key)?;
-                others.extend(found.into_iter().map(|client_id| Other { of: id.clone(), client_id }));
+                let found = others_of_sqlite(conn, id, key)?;
+                others.extend(found.into_iter().map(|client_id| Other { of: id, client_id }));
             }
             others
         }
     };
-    Ok(others.into_iter().filter_map(|other| Some((other.of, other.client_id?))).collect())
+    let named = others.into_iter().filter_map(|other| Some((other.of, other.client_id?)));
+    named.map(|(of, client_id)| Ok((stored(ClientRef::from_uuid(of.0))?, client_id))).collect()
 }
 
-fn others_of_sqlite(conn: &mut SqliteConnection, id: &str, key: &str) -> DbResult<Vec<Option<String>>> {
+fn others_of_sqlite(conn: &mut SqliteConnection, id: Uid, key: &str) -> DbResult<Vec<Option<String>>> {
     Ok(clients::table
         .filter(clients::email_key.eq(key))
         .filter(clients::merged_into.is_null())

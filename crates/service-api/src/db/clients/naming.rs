@@ -4,6 +4,7 @@
 //! the planner thinks of the table: it may plan while the table is empty, and in any other form walk over all clients of a source
 //! for each batch. An address is looked for among present and former ones in one statement, since it may move between them.
 
+use db::types::{Id, Uid};
 use db::{Conn, DbResult, prepared};
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -14,13 +15,13 @@ use super::super::stored;
 use super::MOST_HOLDERS;
 
 #[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = Text)]
-    id: String,
+struct Found {
+    #[diesel(sql_type = Id)]
+    id: Uid,
 }
 
 /// The ids of a source's clients with these clientIds.
-pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<String>> {
+pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&str]) -> DbResult<Vec<Uid>> {
     if client_ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -30,7 +31,7 @@ pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&st
                 "select found.id from unnest(?) as asked (client_id) cross join lateral (select id from clients \
                  where source = ? and client_id = asked.client_id limit 1) as found",
             );
-            let rows: Vec<Id> =
+            let rows: Vec<Found> =
                 query.bind::<Array<Text>, _>(client_ids).bind::<Text, _>(source).load(conn)?;
             Ok(rows.into_iter().map(|row| row.id).collect())
         }
@@ -43,11 +44,11 @@ pub(crate) fn ids_of_client_ids(conn: &mut Conn, source: &str, client_ids: &[&st
 }
 
 /// The ids of those of a source's clients without a clientId that have or had one of these addresses.
-pub(crate) fn known_by_address_alone(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+pub(crate) fn known_by_address_alone(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<Uid>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Id> = match conn {
+    let rows: Vec<Found> = match conn {
         Conn::Postgres(c) => prepared(
             "with asked as (select unnest(?) as key, ? as source) \
              select c.id from asked cross join lateral (select id from clients where source = asked.source \
@@ -76,11 +77,11 @@ pub(crate) fn known_by_address_alone(conn: &mut Conn, source: &str, keys: &[&str
 
 /// The ids of a source's live clients that have or had one of these addresses, of each address the nearest as
 /// [`crate::domain::lookup::Rank`] has it, at most [`MOST_HOLDERS`]: one statement, however many addresses a batch names.
-pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<String>> {
+pub(crate) fn ids_of_holders(conn: &mut Conn, source: &str, keys: &[&str]) -> DbResult<Vec<Uid>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Id> = match conn {
+    let rows: Vec<Found> = match conn {
         Conn::Postgres(c) => prepared(
             "with asked as (select unnest(?) as key), holders as (\
              select asked.key, false as former, c.* from asked cross join lateral (select id, source, registered_at, \

@@ -1,6 +1,6 @@
 //! The statements that write client records, one for each database. What is written is decided elsewhere.
 
-use db::types::{Instant, UtcTime};
+use db::types::{Id, Instant, UtcTime};
 use db::{DbResult, prepared};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text};
@@ -29,7 +29,7 @@ pub(super) fn save_postgres(conn: &mut PgConnection, rows: &[Written]) -> DbResu
          merged_into = excluded.merged_into, created_at = excluded.created_at, updated_at = excluded.updated_at, \
          version = excluded.version, search = excluded.search",
     )
-    .bind::<Array<Text>, _>(text(|row| &row.id))
+    .bind::<Array<Id>, _>(rows.iter().map(|one| one.row.id).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(text(|row| &row.source))
     .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.client_id.as_deref()))
     .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.email.as_deref()))
@@ -45,7 +45,7 @@ pub(super) fn save_postgres(conn: &mut PgConnection, rows: &[Written]) -> DbResu
     .bind::<Array<Nullable<Instant>>, _>(sometime(|row| row.kyc_updated_at))
     .bind::<Array<Nullable<Instant>>, _>(sometime(|row| row.registered_at))
     .bind::<Array<Text>, _>(text(|row| &row.field_orders))
-    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.merged_into.as_deref()))
+    .bind::<Array<Nullable<Id>>, _>(rows.iter().map(|one| one.row.merged_into).collect::<Vec<_>>())
     .bind::<Array<Instant>, _>(time(|row| row.created_at))
     .bind::<Array<Instant>, _>(time(|row| row.updated_at))
     .bind::<Array<BigInt>, _>(rows.iter().map(|one| one.row.version).collect::<Vec<_>>())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contract::money::Amount;
 use contract::resources::TransactionKind;
+use db::types::{Id, Uid};
 use db::{Conn, DbResult};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -91,8 +92,8 @@ pub(super) fn lock_keys(
 
 #[derive(QueryableByName)]
 struct Last {
-    #[diesel(sql_type = Nullable<Text>)]
-    id: Option<String>,
+    #[diesel(sql_type = Nullable<Id>)]
+    id: Option<Uid>,
 }
 
 /// The ids of the last variants under these keys: one look into the index for each.
@@ -101,7 +102,7 @@ fn last_of(
     source: &str,
     kind: TransactionKind,
     keys: &BTreeSet<&str>,
-) -> DbResult<Vec<String>> {
+) -> DbResult<Vec<Uid>> {
     let last = |keys: &str, source: &str, kind: &str| {
         sql_query(format!(
             "select (select t.id from transactions t where t.source = {source} and t.kind = {kind} and t.key = asked.key \

@@ -1,6 +1,6 @@
 //! The statements that write transactions, one for each database. What is written is decided elsewhere.
 
-use db::types::{Instant, Money, UtcTime};
+use db::types::{Id, Instant, Money, Uid, UtcTime};
 use db::{Conn, DbResult, prepared};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
@@ -23,6 +23,7 @@ pub(crate) fn save(conn: &mut Conn, changed: &[Transaction]) -> DbResult<()> {
 
 /// All in one statement.
 fn save_postgres(conn: &mut PgConnection, rows: &[Row]) -> DbResult<()> {
+    let id = |column: fn(&Row) -> Uid| rows.iter().map(column).collect::<Vec<_>>();
     let text = |column: fn(&Row) -> &str| rows.iter().map(column).collect::<Vec<_>>();
     let maybe = |column: fn(&Row) -> Option<&str>| rows.iter().map(column).collect::<Vec<_>>();
     let time = |column: fn(&Row) -> UtcTime| rows.iter().map(column).collect::<Vec<_>>();
@@ -36,15 +37,15 @@ fn save_postgres(conn: &mut PgConnection, rows: &[Row]) -> DbResult<()> {
          excluded.reason, completed_at = excluded.completed_at, effective_at = excluded.effective_at, field_orders = \
          excluded.field_orders, updated_at = excluded.updated_at, version = excluded.version",
     )
-    .bind::<Array<Text>, _>(text(|row| &row.id))
-    .bind::<Array<Text>, _>(text(|row| &row.client))
+    .bind::<Array<Id>, _>(id(|row| row.id))
+    .bind::<Array<Id>, _>(id(|row| row.client))
     .bind::<Array<Text>, _>(text(|row| &row.source))
     .bind::<Array<Text>, _>(text(|row| &row.kind))
     .bind::<Array<Text>, _>(text(|row| &row.key))
     .bind::<Array<Integer>, _>(rows.iter().map(|row| row.variant).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(text(|row| &row.state))
     .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.transaction_id.as_deref()))
-    .bind::<Array<Text>, _>(text(|row| &row.event_id))
+    .bind::<Array<Id>, _>(id(|row| row.event_id))
     .bind::<Array<Money>, _>(rows.iter().map(|row| &row.amount).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.currency.as_deref()))
     .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.account_id.as_deref()))
