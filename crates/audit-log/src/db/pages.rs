@@ -1,8 +1,7 @@
 //! Pages of the trail, newest first, as a filter asks for them.
 //!
 //! They are in order of time and position. The indexes end with the time: entries of one microsecond are few, and are put in order when
-//! they are read. `entries_by_category` holds the rare categories alone; of the two that most of a trail is about, the newest are never
-//! far.
+//! they are read. `entries_by_category` holds all categories but the one that most of a trail is about: its newest are never far.
 
 use db::types::UtcTime;
 use db::{Conn, DbResult, on_backend};
@@ -22,7 +21,7 @@ use crate::domain::{index, pieces};
 const SAID: &str = "(coalesce(actor_id, '') || '\n' || coalesce(target_id, '') || '\n' || search)";
 
 /// The condition under which an entry is in `entries_by_category`. The databases must see it as it stands there.
-const RARE: &str = "category > 2";
+const RARE: &str = "category > 1";
 
 /// The newest entries that the filter lets through, at most `limit`, all of them beyond `after` if that is given.
 pub(crate) fn newest(
@@ -51,7 +50,7 @@ pub(crate) fn newest(
         }
         if let Some(category) = filter.category.map(kind::number) {
             query = query.filter(entries::category.eq(category));
-            if category > kind::FREQUENT {
+            if category != kind::FREQUENT {
                 query = query.filter(sql::<Bool>(RARE));
             }
         }
@@ -70,9 +69,10 @@ pub(crate) fn newest(
         if let Some(to) = filter.to {
             query = query.filter(entries::time.lt(UtcTime::of(to)));
         }
-        if let Some(Looked { kinds, said, id, patterns }) = text {
+        if let Some(Looked { kinds, said, id: [before, between, behind], parts, patterns }) = text {
             let says = sql::<Bool>(SAID).sql(" like ").bind::<Text, _>(said).sql(" escape '\\'");
-            let is_piece = sql::<Bool>(id.0).bind::<Text, _>(patterns).sql(id.1);
+            let is_piece = sql::<Bool>(before).bind::<Text, _>(parts).sql(between);
+            let is_piece = is_piece.bind::<Text, _>(patterns).sql(behind);
             query = query.filter(entries::kind.eq_any(kinds).or(says).or(is_piece));
         }
         query.load(c)
@@ -90,8 +90,9 @@ struct Looked {
     kinds: Vec<i32>,
     /// A pattern of `like`.
     said: String,
-    /// The condition on the id, before and behind its patterns.
-    id: (&'static str, &'static str),
+    /// The condition on the id, before, between and behind the next two. It looks for the parts first, which takes next to nothing.
+    id: [&'static str; 3],
+    parts: String,
     patterns: String,
 }
 
@@ -101,16 +102,30 @@ impl Looked {
         let kinds = kinds::numbers(kinds, |kind| kind.says(&folded));
         let said = format!("%{}%", folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         let patterns = pieces::patterns(&folded);
-        let (id, patterns) = match conn {
+        let parts = pieces::parts(&patterns);
+        let (id, parts, patterns) = match conn {
             Conn::Postgres(_) => {
+                let parts: Vec<String> = parts.iter().map(|part| format!("%{part}%")).collect();
                 let any = format!("^({})$", patterns.join("|").replace('?', "."));
-                (("replace(entry_id::text, '-', '') ~ ", ""), any)
+                (ID_ON_POSTGRES, format!("{{{}}}", parts.join(",")), any)
             }
             Conn::Sqlite(_) => {
-                let any = serde_json::json!(patterns).to_string();
-                (("exists (select 1 from json_each(", ") where lower(hex(entry_id)) glob value)"), any)
+                (ID_ON_SQLITE, serde_json::json!(parts).to_string(), serde_json::json!(patterns).to_string())
             }
         };
-        Self { kinds, said, id, patterns }
+        Self { kinds, said, id, parts, patterns }
     }
 }
+
+/// With a `case`, for the order of an `and` is the database's to choose.
+const ID_ON_POSTGRES: [&str; 3] = [
+    "case when replace(entry_id::text, '-', '') like any (",
+    "::text[]) then replace(entry_id::text, '-', '') ~ ",
+    " else false end",
+];
+
+const ID_ON_SQLITE: [&str; 3] = [
+    "case when exists (select 1 from json_each(",
+    ") where instr(lower(hex(entry_id)), value)) then exists (select 1 from json_each(",
+    ") where lower(hex(entry_id)) glob value) else false end",
+];

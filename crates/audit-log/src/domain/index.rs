@@ -6,7 +6,7 @@ use contract::clock::Timestamp;
 use serde_json::Value;
 
 use super::entry::Opened;
-use super::kind::{Kind, not_whole, number};
+use super::kind::{self, Kind, not_whole, number};
 
 /// Characters of a value that an index holds. PostgreSQL takes no more than 2,704 bytes into a B-tree, and a character has up to 4.
 const INDEXED_CHARS: usize = 300;
@@ -75,8 +75,7 @@ pub(super) fn storable(character: char) -> char {
 fn haystack(entry: &Opened) -> String {
     let ids = [entry.actor.id.as_deref(), entry.target.as_ref().and_then(|target| target.id.as_deref())];
     let ids = ids.into_iter().flatten().filter(|text| !is_own_key(text));
-    // With a route it is a word of the kind.
-    let method = entry.method.as_deref().filter(|_| entry.route.is_none());
+    let method = entry.method.as_deref().filter(|_| kind::method(entry).is_none());
     let others = [entry.address.as_deref(), entry.request_id.as_deref(), method].into_iter().flatten();
     let mut haystack = String::new();
     not_whole(entry).chain(ids).chain(others).for_each(|text| line(text, &mut haystack));

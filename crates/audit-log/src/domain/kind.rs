@@ -40,10 +40,17 @@ impl Kind {
     }
 }
 
-/// The words of an entry's kind. Without a route, the method is whatever came.
+/// The methods that a kind may name. A request may come with any word for one.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// The method of an entry, if its kind names it.
+pub(super) fn method(entry: &Opened) -> Option<&str> {
+    entry.method.as_deref().filter(|method| METHODS.contains(method) && entry.route.is_some())
+}
+
+/// The words of an entry's kind.
 fn words(entry: &Opened) -> [&str; 9] {
     let (target, route) = (entry.target.as_ref(), entry.route.as_deref());
-    let method = entry.method.as_deref().filter(|_| route.is_some());
     [
         &entry.service,
         &entry.category,
@@ -52,7 +59,7 @@ fn words(entry: &Opened) -> [&str; 9] {
         entry.reason.as_deref().unwrap_or_default(),
         &entry.actor.kind,
         target.map(|target| target.kind.as_str()).unwrap_or_default(),
-        method.unwrap_or_default(),
+        method(entry).unwrap_or_default(),
         route.unwrap_or_default(),
     ]
 }
@@ -67,8 +74,8 @@ fn word(text: &str) -> String {
     text.chars().map(storable).map(one_line).take(LONGEST_WORD).collect()
 }
 
-/// Most entries are of categories up to this number, if they are of a category that we know.
-pub(crate) const FREQUENT: i16 = number(Category::ServiceApi);
+/// The category that most entries are of.
+pub(crate) const FREQUENT: i16 = number(Category::Webhook);
 
 /// A category's number in the table: what it is once, it stays.
 pub(crate) const fn number(category: Category) -> i16 {

@@ -35,6 +35,8 @@ const OWN_ID: char = '\u{1}';
 const FIRST_PRINTABLE: u8 = b' ';
 /// Stands for the first disclosure's digest, the next one for the second's, and so on.
 const FIRST_DIGEST: u8 = 0x10;
+/// Each takes one byte, and what it stands for at least so many more.
+const SPARED: usize = 29;
 /// Digests behind these are spelt out.
 const MOST_DIGESTS: usize = 16;
 
@@ -127,6 +129,10 @@ fn read(texts: Vec<u8>) -> Result<Unpacked, Damaged> {
 
 /// The payload with what its stand-ins stand for.
 fn restored(short: &str, id: EntryId, disclosures: &[String]) -> Result<String, Damaged> {
+    let stand_ins_in_it = short.bytes().filter(|byte| *byte < FIRST_PRINTABLE).count();
+    if short.len() + stand_ins_in_it.saturating_mul(SPARED) >= LONGEST {
+        return Err(Damaged::Texts);
+    }
     let mut payload = short.replace(OWN_ID, &id.to_string());
     for (disclosure, stand_in) in disclosures.iter().zip(stand_ins()) {
         if payload.contains(stand_in) {
@@ -214,6 +220,10 @@ mod tests {
         let long = "x".repeat(LONGEST);
         let packed = pack(id(), &long, &[]);
         assert_eq!((packed[0], unpack(id(), &packed).map(|texts| texts.payload)), (PLAIN, Ok(long)));
+        // Nor does a short one become huge by what its stand-ins stand for.
+        let ids = format!("{}\n[]", OWN_ID.to_string().repeat(LONGEST / 4));
+        let frame = packer().expect("a packer").compress(ids.as_bytes()).expect("a frame");
+        assert_eq!(unpack(id(), &[&[DICTIONARY_1], &frame[4..]].concat()), Err(Damaged::Texts));
     }
 
     /// Entries that were packed by an earlier version are read for ever: these bytes, and the dictionary, are never changed.

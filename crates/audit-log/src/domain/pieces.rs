@@ -1,5 +1,7 @@
 //! A text may be a piece of an entry's id. The table has ids as bytes, so here are the patterns of those bytes whose text has the piece.
 
+use std::collections::BTreeSet;
+
 use contract::ids::EntryId;
 
 /// The digits of an id's text.
@@ -22,6 +24,16 @@ pub(crate) fn patterns(piece: &str) -> Vec<String> {
     let last = DIGITS.saturating_sub(piece.len());
     let anywhere = (0..=last).filter_map(|place| placed(piece, place));
     at_front.chain(anywhere).collect()
+}
+
+/// What is known for certain of each of these patterns: digits in a row that every id has which fits. They are at most four, whatever the
+/// number of patterns, but for those with a part of the prefix; an empty one is part of every id.
+pub(crate) fn parts(patterns: &[String]) -> BTreeSet<&str> {
+    fn part(pattern: &str) -> &str {
+        let known = pattern.split(['?', ']']).map(|run| run.split('[').next().unwrap_or_default());
+        known.max_by_key(|run| run.len()).unwrap_or_default()
+    }
+    patterns.iter().map(|pattern| part(pattern)).collect()
 }
 
 /// The pattern of these digits behind `place` others.
@@ -89,7 +101,25 @@ mod tests {
         patterns(piece).iter().any(|pattern| matches(pattern, &id.as_uuid().simple().to_string()))
     }
 
+    #[test]
+    fn a_word_of_letters_has_four_parts() {
+        assert_eq!(parts(&patterns("smyth")).len(), 4);
+        assert_eq!(parts(&patterns("aud_")), BTreeSet::from([""]));
+        assert_eq!(parts(&patterns("@")), BTreeSet::new());
+    }
+
     proptest! {
+        #[test]
+        fn an_id_that_fits_has_a_part(id in id(), piece in "[0-9a-z]{1,6}|[aud_]{0,4}[0-9a-z]{0,3}", of in 0..26_usize) {
+            let text = id.to_string();
+            for piece in [piece.as_str(), &text[of..(of + 4).min(text.len())]] {
+                let patterns = patterns(piece);
+                let hex = id.as_uuid().simple().to_string();
+                let has_part = parts(&patterns).iter().any(|part| hex.contains(part));
+                prop_assert!(has_part || !found(id, piece), "{} of {}", piece, id);
+            }
+        }
+
         #[test]
         fn an_id_is_found_by_every_piece_of_it(id in id(), from in 0..30_usize, length in 1..=30_usize) {
             let text = id.to_string();

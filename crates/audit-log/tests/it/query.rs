@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use contract::audit::{Actor, ActorKind, Category, Entry, Outcome, Sealed, Target, Text};
+use db::on_backend;
+use diesel::RunQueryDsl as _;
 use serde_json::{Value, json};
 use test_kit::credentials::ring;
 use test_kit::database::both;
@@ -115,6 +117,36 @@ async fn an_entry_is_answered_whole_in_the_contract_s_shape() {
         expected["disclosures"] = json!(entries[1].disclosures);
         assert_eq!(one, expected);
     }
+}
+
+/// A method is whatever word a caller made up: entries share no row for it, and it is found all the same.
+#[tokio::test]
+async fn made_up_methods_make_no_kinds_of_entries() {
+    for database in both() {
+        let world = World::start(&database).await;
+        let made_up: Vec<Sealed> = (0..20)
+            .map(|nth| seal(&Entry { method: Some(format!("MADE{nth:04}")), ..entry(nth) }))
+            .chain([seal(&entry(20))])
+            .collect();
+        world.appends(&made_up, [21, 0, 0]).await;
+        let direct = database.open(audit_log::SCHEMA);
+        let kinds = direct.read(|conn| {
+            let kinds = diesel::sql_query("select words from kinds where words like '%client.read%'");
+            Ok(on_backend!(conn, |c| kinds.load::<Words>(c))?)
+        });
+        let mut kinds: Vec<String> =
+            kinds.await.expect("the kinds").into_iter().map(|row| row.words).collect();
+        kinds.sort();
+        assert_eq!(kinds.len(), 2, "{kinds:?}");
+        assert!(kinds.iter().all(|words| !words.contains("MADE")), "{kinds:?}");
+        assert_eq!(world.ids("text=made0007").await, [made_up[7].id.to_string()]);
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Words {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    words: String,
 }
 
 #[tokio::test]

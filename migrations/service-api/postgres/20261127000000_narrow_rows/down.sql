@@ -67,6 +67,21 @@ select text_of('act_', id), text_of('cl_', client), type, coalesce(description, 
     )))::text, created_at
 from activities
 order by client, created_at, id;
+-- Who had rights on the table has them on what stands in its place.
+do $$
+declare
+    role text;
+    granted text;
+begin
+    for role, granted in
+        select case grantee when 'PUBLIC' then 'public' else format('%I', grantee) end, privilege_type
+        from information_schema.role_table_grants
+        where table_schema = current_schema() and table_name = 'activities' and grantee <> current_user
+    loop
+        execute format('grant %s on activities_wide to %s', granted, role);
+    end loop;
+end
+$$;
 drop table activities;
 alter table activities_wide rename to activities;
 alter index activities_wide_pkey rename to activities_pkey;

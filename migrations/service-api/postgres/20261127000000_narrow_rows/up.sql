@@ -76,6 +76,21 @@ from activities, lateral (select metadata::jsonb as said) as of_json,
     lateral (select case when said ->> 'effectiveAt' ~ '^(?!0000)[0-9]{4}-' then (said ->> 'effectiveAt')::timestamptz end
         as effective_at) as of_time
 order by client, created_at, id;
+-- Who had rights on the table has them on what stands in its place.
+do $$
+declare
+    role text;
+    granted text;
+begin
+    for role, granted in
+        select case grantee when 'PUBLIC' then 'public' else format('%I', grantee) end, privilege_type
+        from information_schema.role_table_grants
+        where table_schema = current_schema() and table_name = 'activities' and grantee <> current_user
+    loop
+        execute format('grant %s on activities_narrow to %s', granted, role);
+    end loop;
+end
+$$;
 drop table activities;
 alter table activities_narrow rename to activities;
 alter index activities_narrow_pkey rename to activities_pkey;

@@ -208,6 +208,8 @@ from activities
 order by client, created_at, id;
 
 drop table temp.ids;
+-- To drop `clients` looks for each row at who was merged into it.
+create index clients_merged on clients (merged_into);
 drop table activities;
 drop table applied_events;
 drop table notes;

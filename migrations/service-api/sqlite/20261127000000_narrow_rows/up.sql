@@ -206,6 +206,8 @@ from (
 order by client, created_at, id;
 
 drop table temp.ids;
+-- To drop `clients` looks for each row at who was merged into it.
+create index clients_merged on clients (merged_into);
 drop table activities;
 drop table applied_events;
 drop table notes;
