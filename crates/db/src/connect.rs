@@ -3,10 +3,11 @@
 use crate::conn::{Backend, Conn};
 use crate::error::{Class, DbError, DbResult};
 use crate::url::DatabaseUrl;
-use diesel::Connection;
 use diesel::connection::{CacheSize, SimpleConnection};
 use diesel::pg::PgConnection;
+use diesel::prelude::*;
 use diesel::result::ConnectionError;
+use diesel::sql_types::Bool;
 use diesel::sqlite::SqliteConnection;
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -64,6 +65,7 @@ impl Connector {
         match (self.url.postgres(&self.schema, limits), self.url.sqlite_path()) {
             (Some(told), _) => {
                 let mut conn = PgConnection::establish(&told).map_err(|error| refused(&self.url, error))?;
+                check_durable(&mut conn)?;
                 if self.url.is_pooled() {
                     // A statement's name is the session's, and the next transaction has another session: it would meet a stranger's.
                     conn.set_prepared_statement_cache_size(CacheSize::Disabled);
@@ -74,6 +76,24 @@ impl Connector {
             (None, None) => Err(DbError::broken("a database address of neither engine")),
         }
     }
+}
+
+/// Sessions are told `synchronous_commit=on`; the operator's own options come after it, and PgBouncer passes none on. Where it is off all
+/// the same, what is acknowledged might be lost, so nothing is served.
+fn check_durable(conn: &mut PgConnection) -> DbResult<()> {
+    let off = diesel::sql_query("select current_setting('synchronous_commit') = 'off' as off");
+    match off.get_result::<Durability>(conn)?.off {
+        true => Err(DbError::unavailable(
+            "synchronous_commit is off for these sessions: what is acknowledged could be lost; set it to on for the role, or in DATABASE_URL",
+        )),
+        false => Ok(()),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Durability {
+    #[diesel(sql_type = Bool)]
+    off: bool,
 }
 
 /// libpq's message, unless it quotes a password of the address.

@@ -128,7 +128,7 @@ fn class_of(error: &Diesel) -> Class {
 
 /// Beginnings of messages, lower case, of both engines. Sources: PostgreSQL's `src/backend` (English), SQLite's
 /// `sqlite3ErrStr`.
-const TEXTS: [(&str, Class); 27] = [
+const TEXTS: [(&str, Class); 25] = [
     ("deadlock detected", Class::Busy),
     ("could not serialize", Class::Busy),
     ("could not obtain lock", Class::Busy),
@@ -139,12 +139,11 @@ const TEXTS: [(&str, Class); 27] = [
     ("canceling statement", Class::Unavailable),
     ("terminating connection", Class::Unavailable),
     ("server closed the connection", Class::Unavailable),
-    ("could not receive data from server", Class::Unavailable),
     ("the database system is", Class::Unavailable),
-    ("could not extend file", Class::Unavailable),
-    ("could not write", Class::Unavailable),
-    ("could not fsync", Class::Unavailable),
+    // A file that can't be opened, extended, read, written or flushed; memory, sockets.
+    ("could not ", Class::Unavailable),
     ("out of memory", Class::Unavailable),
+    ("out of shared memory", Class::Unavailable),
     ("too many connections", Class::Unavailable),
     ("sorry, too many clients", Class::Unavailable),
     ("remaining connection slots", Class::Unavailable),
@@ -159,16 +158,16 @@ const TEXTS: [(&str, Class); 27] = [
 ];
 
 fn class_of_text(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> Class {
+    // PostgreSQL: errors of parsing and naming carry a position, errors over values and of the machine don't.
+    if info.statement_position().is_some() {
+        return Class::Broken;
+    }
     let message = info.message().to_ascii_lowercase();
     if let Some((_, class)) = TEXTS.iter().find(|(start, _)| message.starts_with(start)) {
         return *class;
     }
     // SQLite says `no such table`, `near "x": syntax error`, …: the statement's fault, and it has no other left.
-    // PostgreSQL: errors of parsing and naming carry a position, errors over values don't.
-    match sqlite_says(&message) || info.statement_position().is_some() {
-        true => Class::Broken,
-        false => Class::Data,
-    }
+    if sqlite_says(&message) { Class::Broken } else { Class::Data }
 }
 
 fn sqlite_says(message: &str) -> bool {
@@ -222,6 +221,23 @@ fn said_by_database(error: &Diesel) -> Option<(&Kind, Info<'_>)> {
 #[cfg(test)]
 mod tests {
     use super::{Class, DbError, Diesel, Kind, StdError as _};
+
+    #[test]
+    fn trouble_of_the_machine_is_no_fault_of_a_row() {
+        for said in [
+            "could not open file \"base/5/16384\": Too many open files",
+            "could not create file \"base/5/16385\": No space left on device",
+            "could not read block 7 in file \"base/5/16384\": Input/output error",
+            "could not resize shared memory segment \"/PostgreSQL.1\" to 8 bytes: No space left on device",
+            "could not extend file \"base/5/16384\": No space left on device",
+            "out of shared memory",
+        ] {
+            let error = DbError::from(Diesel::DatabaseError(Kind::Unknown, Box::new(said.to_owned())));
+            assert_eq!(error.class(), Class::Unavailable, "{said}");
+        }
+        let busy = Box::new("could not serialize access due to concurrent update".to_owned());
+        assert_eq!(DbError::from(Diesel::DatabaseError(Kind::Unknown, busy)).class(), Class::Busy);
+    }
 
     #[test]
     fn errors_over_values_do_not_quote_them() {

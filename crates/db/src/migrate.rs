@@ -192,6 +192,11 @@ fn prepare(conn: &mut Conn, schema: &str) -> DbResult<()> {
             "the server's lc_messages is not English: some errors will be taken for others; set it to C"
         );
     }
+    let flushed: Truth =
+        diesel::sql_query("SELECT current_setting('fsync') = 'on' AS truth").get_result(c)?;
+    if !flushed.truth {
+        tracing::warn!("the server runs with fsync=off: what it acknowledges is lost when the machine fails");
+    }
     Ok(())
 }
 

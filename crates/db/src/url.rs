@@ -15,10 +15,10 @@ const POSTGRES_DEFAULTS: [(&str, &str); 5] = [
 ];
 
 /// What a session that serves requests is told when it opens. Limits in milliseconds: nobody waits for ever, and a session that was
-/// left in a transaction gives its locks back. And no walk over a whole table where an index would do: the plan of a prepared statement is
+/// left in a transaction gives its locks back. A commit is durable when it is acknowledged. And no walk over a whole table where an index would do: the plan of a prepared statement is
 /// kept, and one that was made while a table was still small would walk over all of it when it has grown. What can't be found but by such
 /// a walk then seems dear beyond measure, and PostgreSQL would compile it to machine code each time, at some 30 ms: it is told not to.
-const SESSION_LIMITS: &str = "-cstatement_timeout%3D10000%20-clock_timeout%3D5000%20-cidle_in_transaction_session_timeout%3D15000%20-cenable_seqscan%3Doff%20-cjit%3Doff";
+const SESSION_LIMITS: &str = "-csynchronous_commit%3Don%20-cstatement_timeout%3D10000%20-clock_timeout%3D5000%20-cidle_in_transaction_session_timeout%3D15000%20-cenable_seqscan%3Doff%20-cjit%3Doff";
 
 /// The address of one database: `postgres://…` (or `postgresql://…`), or `sqlite:path`.
 ///

@@ -262,6 +262,7 @@ async fn a_postgres_session_is_in_its_schema_and_under_limits() {
     let database = with_things(&on);
     for (name, value) in [
         ("search_path", "svc"),
+        ("synchronous_commit", "on"),
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "15s"),
@@ -271,6 +272,18 @@ async fn a_postgres_session_is_in_its_schema_and_under_limits() {
         let sql = format!("SELECT current_setting('{name}') AS value");
         assert_eq!(database.read(move |conn| ask(conn, &sql)).await.unwrap(), value, "{name}");
     }
+}
+
+#[tokio::test]
+async fn sessions_that_would_lose_what_they_acknowledge_serve_nobody() {
+    let on = postgres();
+    let url = on.url_text("svc");
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let url: DatabaseUrl =
+        format!("{url}{separator}options=-csynchronous_commit%3Doff").parse().expect("an address");
+    let database = Database::open(url, "svc", &Options::default()).expect("a good name");
+    let refused = database.read(|conn| ask(conn, "SELECT 'x' AS value")).await;
+    assert_eq!(refused.expect_err("it is off").class(), Class::Unavailable);
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 //! the file. Dying between the two does it twice, and the second time changes nothing. The first commit that succeeds is also how
 //! deliveries learn that the database is back.
 //!
-//! A row that the database itself does not take stays in the file, is told of once, and holds up nothing; it is tried again at the next
-//! start.
+//! A row that the database itself does not take stays in the file, is told of, and holds up nothing; it is tried again after a while.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
@@ -11,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contract::audit::Sealed;
+use contract::clock::Timestamp;
 use db::fail_points::{self, Step};
 use db::{Class, DbError};
 use http_kit::backoff::Backoff;
@@ -29,11 +29,14 @@ const POLL: Duration = Duration::from_secs(1);
 /// Between looks at a database that is away: a sender that tries once must not meet a full spool for longer than it has to.
 const AWAY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
 
-/// How many rows are set aside before it is taken for trouble of another kind.
+/// So many rows set aside, one after the other, look like trouble of another kind.
 const SET_ASIDE: usize = 100;
 
-/// How long it rests then.
-const REST: Duration = Duration::from_secs(60);
+/// How long it rests then, before it looks at what comes behind them.
+const REST: Duration = Duration::from_secs(10);
+
+/// How long rows are set aside: what they met may be mended meanwhile.
+const TRIED_AGAIN: Duration = Duration::from_secs(600);
 
 /// How often it is told what waits for long, and what is long.
 const ALARM: Duration = Duration::from_secs(60);
@@ -44,6 +47,10 @@ struct Drain<'a> {
     spool: &'a Spool,
     /// Rows that the database does not take.
     set_aside: BTreeSet<i64>,
+    /// How many of them came one after the other, until now.
+    in_a_row: usize,
+    /// Since when they are set aside, at most.
+    since: Timestamp,
 }
 
 /// Why a round came to nothing. All rows are as they were, or stored and still to be removed.
@@ -62,7 +69,8 @@ pub(crate) async fn run(state: Arc<State>, shutdown: Shutdown) {
     let Some(spool) = state.intake.spool() else { return };
     let working = async {
         if MIGRATIONS.until_current(&state.database, std::future::pending()).await {
-            Drain { state: &state, spool, set_aside: BTreeSet::new() }.work().await;
+            let since = state.clock.now();
+            Drain { state: &state, spool, set_aside: BTreeSet::new(), in_a_row: 0, since }.work().await;
         }
     };
     tokio::select! {
@@ -131,8 +139,12 @@ impl Drain<'_> {
 
     /// One batch; true if there may be more.
     async fn round(&mut self) -> Result<bool, Trouble> {
-        if self.set_aside.len() > SET_ASIDE {
-            self.set_aside.clear();
+        let now = self.state.clock.now();
+        if now.since(self.since) >= TRIED_AGAIN {
+            (self.set_aside, self.since) = (BTreeSet::new(), now);
+        }
+        if self.in_a_row > SET_ASIDE {
+            self.in_a_row = 0;
             return Err(Trouble::SetAside);
         }
         let rows = match self.spool.oldest(self.set_aside.clone()).await {
@@ -151,6 +163,7 @@ impl Drain<'_> {
             match self.store(&rows).await {
                 Ok(lanes) => {
                     fail_points::pass(Step::DrainAfterCommit);
+                    self.in_a_row = 0;
                     self.state.intake.found_back();
                     self.state.outbox.wake();
                     lanes.into_iter().for_each(|lane| self.state.signals.wake(Queue::Fresh, lane));
@@ -169,6 +182,7 @@ impl Drain<'_> {
                     for row in rows {
                         tracing::error!(row = row.intake, %error, cause, "a row can't be drained; it stays in the spool");
                         self.set_aside.insert(row.intake);
+                        self.in_a_row += 1;
                     }
                 }
             }

@@ -444,6 +444,33 @@ async fn a_row_that_the_database_does_not_take_stays_and_holds_up_nothing() {
     ingest.stop().await;
 }
 
+/// More of them than one round reads, and more than look like trouble of another kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_do_very_many_of_them() {
+    let world = World::new().await;
+    let ingest = world.start().await;
+    world.go_away(&ingest).await;
+    for number in 0..160 {
+        ingest.deliver(&registration(&format!("{number}"), &format!("c{number}"))).await;
+    }
+    let database = ingest.database.clone();
+    ingest.stop().await;
+    let mut conn =
+        SqliteConnection::establish(world.file().to_str().expect("UTF-8")).expect("the file opens");
+    conn.batch_execute("update spooled set disclosures = 'spoilt' where intake between 2 and 151")
+        .expect("rows can be spoilt");
+    drop(conn);
+    world.cluster.start_again();
+    let ingest = world.start_away(database).await;
+    wait_for("those behind them to be drained", async || left_in(&world.file()).0 == 150).await;
+    eventually(|| ingest.inbox(), |rows| rows.len() == 11).await;
+    // The database is known to be back.
+    assert_eq!(ingest.deliver(&registration("direct", "c9")).await.text("status"), "accepted");
+    eventually(|| ingest.inbox(), |rows| rows.len() == 12).await;
+    assert_eq!(left_in(&world.file()).0, 150);
+    ingest.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_meets_what_still_waits_although_the_database_is_back() {
     let world = World::new().await;
