@@ -52,7 +52,7 @@ pub(crate) enum Rhythm {
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Answers within the time, by their status.
+    /// Answers within the time, in an open loop to all that was due within it, by their status.
     pub(crate) answers: BTreeMap<u16, u64>,
     /// Connections that broke.
     pub(crate) broken: u64,
@@ -161,7 +161,8 @@ impl Shared {
             stream.write_all(&request).await?;
             let status = timeout(LAST_ANSWER, read(&mut stream, &mut answer)).await??;
             let now = Instant::now();
-            if now <= self.end {
+            // In an open loop all that was due counts, however late it is answered.
+            if due.is_some() || now <= self.end {
                 let mut outcome = self.outcome.borrow_mut();
                 *outcome.answers.entry(status).or_default() += 1;
                 outcome.latencies.push(u32::try_from((now - asked).as_micros()).unwrap_or(u32::MAX));

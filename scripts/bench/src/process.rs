@@ -92,18 +92,19 @@ pub(crate) fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// What all cores have worked since the machine started, whoever for; time that the hypervisor took is not in it.
+/// What all cores have worked since the machine started, for others than this process, which is the load; time that the hypervisor took
+/// is not in it.
 pub(crate) fn busy() -> Result<Duration, Error> {
-    let stat = std::fs::read_to_string("/proc/stat")?;
-    let fields: Vec<u64> = stat
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .skip(1)
-        .map_while(|field| field.parse().ok())
-        .collect();
-    // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal ..., in hundredths of a second.
-    let worked: u64 = [0, 1, 2, 5, 6].iter().filter_map(|place| fields.get(*place)).sum();
-    Ok(Duration::from_millis(worked * 10))
+    // proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal ...; of a process user and system, behind its name.
+    let all = hundredths("/proc/stat", "cpu", &[0, 1, 2, 5, 6])?;
+    let own = hundredths("/proc/self/stat", ")", &[11, 12])?;
+    Ok(Duration::from_millis(all.saturating_sub(own) * 10))
+}
+
+/// The sum of these of the numbers that stand behind a word; a field that is none stands for 0.
+fn hundredths(file: &str, behind: &str, places: &[usize]) -> Result<u64, Error> {
+    let stat = std::fs::read_to_string(file)?;
+    let (_, fields) = stat.split_once(behind).unwrap_or_default();
+    let fields: Vec<u64> = fields.split_whitespace().map(|field| field.parse().unwrap_or(0)).collect();
+    Ok(places.iter().filter_map(|place| fields.get(*place)).sum())
 }

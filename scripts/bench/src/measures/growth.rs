@@ -50,17 +50,18 @@ impl Bench {
         let ours = self.services()?;
         let watch = ours.postgres.watch(FINISHED)?;
         let (address, mut stored) = (ours.address("gateway")?, 0);
+        let mut costs = Vec::new();
         for mark in marks {
-            let last = loop {
-                let slice = self.slice(address, 256, OURS, Some(&watch))?;
-                stored += slice.events;
-                if stored >= *mark {
-                    break slice;
-                }
-            };
+            while stored < *mark {
+                stored += self.slice(address, 256, OURS, Some(&watch))?.events;
+            }
+            // What is measured begins with so many.
+            let slice = self.slice(address, 256, OURS, Some(&watch))?;
+            stored += slice.events;
             let megabytes = ours.services.megabytes();
-            self.mark(&last, stored, &ours.postgres.ask(DISK)?, &format!(", {megabytes} MB"));
+            costs.push(self.mark(&slice, stored, &ours.postgres.ask(DISK)?, &format!(", {megabytes} MB")));
         }
+        grown(OURS, &costs);
         Ok(())
     }
 
@@ -68,7 +69,7 @@ impl Bench {
     fn growth_of_express(&mut self, marks: &[u64]) -> Result<(), Error> {
         let (folder, postgres) = self.database()?;
         let express = rivals::express(&self.modules, Commits::One, &postgres, folder.path())?;
-        let mut stored = 0;
+        let (mut stored, mut costs) = (0, Vec::new());
         for mark in marks {
             let slice = self.slice(express.address(), 64, EXPRESS_ONE, None)?;
             stored += slice.events;
@@ -78,8 +79,9 @@ impl Bench {
             }
             let slice = self.slice(express.address(), 64, EXPRESS_ONE, None)?;
             stored += slice.events;
-            self.mark(&slice, stored, &postgres.ask(DISK_OF_EXPRESS)?, "");
+            costs.push(self.mark(&slice, stored, &postgres.ask(DISK_OF_EXPRESS)?, ""));
         }
+        grown(EXPRESS_ONE, &costs);
         Ok(())
     }
 
@@ -122,12 +124,24 @@ impl Bench {
         Ok(Slice { figure, events, work: busy()?.saturating_sub(worked) })
     }
 
-    fn mark(&mut self, slice: &Slice, stored: u64, disk: &str, besides: &str) {
+    /// Tells what was measured; the microseconds of work for an event.
+    fn mark(&mut self, slice: &Slice, stored: u64, disk: &str, besides: &str) -> u128 {
         let each = disk.parse::<u64>().unwrap_or(0) / stored.max(1);
         let cost = slice.work.as_micros() / u128::from(slice.events.max(1));
         let note = format!("{stored} stored: {cost} us of work and {each} bytes of disk an event{besides}");
         say(&format!("{MEASURE}: {}: {:.0}/s; {note}", slice.figure.side, slice.figure.per_second));
         self.figures.push(Figure { note, ..slice.figure.clone() });
+        cost
+    }
+}
+
+/// Tells how much dearer an event is at the last mark than at the first.
+fn grown(side: &str, costs: &[u128]) {
+    if let (Some(first), Some(last)) = (costs.first(), costs.last()) {
+        say(&format!(
+            "{MEASURE}: {side}: {} % of the first mark's work at the last",
+            last * 100 / (*first).max(1)
+        ));
     }
 }
 
