@@ -32,9 +32,11 @@ const GATHER: Duration = Duration::from_millis(100);
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between rounds that failed.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
-/// Entries that audit-log refuses, alone in their rows, and that are passed over, so that they hold nobody up. They stay in the
-/// table, are tried again by the next start, and more of them than this stop the shipping: then the fault is no entry's.
+/// Entries that audit-log refuses, alone in their rows, are set aside, so that they hold nobody up. They stay in the table. So many of
+/// them one after the other look like a fault that is no entry's: then it rests before it goes on behind them.
 const SET_ASIDE: usize = 100;
+/// How long they are set aside, at most: audit-log may take them then.
+const TRIED_AGAIN: Duration = Duration::from_secs(600);
 
 /// The job that ships; one in each replica, of which the lease lets one work.
 pub struct Shipper {
@@ -46,8 +48,14 @@ pub struct Shipper {
     owner: String,
     lease: Option<(Lease, Timestamp)>,
     set_aside: Vec<i64>,
-    /// When what waits longest was made, as far as the last look at the table told.
+    /// How many of them came one after the other, until now.
+    in_a_row: usize,
+    /// Since when they are set aside, at most.
+    since: Timestamp,
+    /// When what waits longest was made, as far as the last look at the table told; it may be set aside.
     oldest: Option<Timestamp>,
+    /// The same of what is to be shipped next.
+    next: Option<Timestamp>,
     alarm: Alarm,
     pace: Pace,
 }
@@ -78,9 +86,23 @@ impl Shipper {
     pub fn new(database: Database, client: InternalClient, clock: Clock, random: Random, wake: Wake) -> Self {
         // Sixteen random bytes: no two processes are one owner, a restarted one neither.
         let owner = hex::encode(random.bytes::<16>());
-        let (lease, set_aside, oldest, alarm) = (None, Vec::new(), None, Alarm::default());
-        let pace = Pace::default();
-        Self { database, client, clock, random, wake, owner, lease, set_aside, oldest, alarm, pace }
+        let since = clock.now();
+        Self {
+            database,
+            client,
+            clock,
+            random,
+            wake,
+            owner,
+            lease: None,
+            set_aside: Vec::new(),
+            in_a_row: 0,
+            since,
+            oldest: None,
+            next: None,
+            alarm: Alarm::default(),
+            pace: Pace::default(),
+        }
     }
 
     /// The same, at this pace: for a service whose callers go first.
@@ -142,26 +164,31 @@ impl Shipper {
         }
     }
 
-    /// How old the oldest is of what waits.
+    /// How old the oldest is of what is to be shipped.
     fn age(&self, now: Timestamp) -> Duration {
-        self.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest))
+        self.next.map_or(Duration::ZERO, |oldest| now.since(oldest))
     }
 
     async fn round(&mut self) -> Result<Round, Trouble> {
-        if self.set_aside.len() > SET_ASIDE {
-            self.set_aside.clear();
+        let now = self.clock.now();
+        if now.since(self.since) >= TRIED_AGAIN {
+            (self.set_aside, self.since) = (Vec::new(), now);
+        }
+        if self.in_a_row > SET_ASIDE {
+            self.in_a_row = 0;
             return Err(Trouble::SetAside);
         }
         let but = self.set_aside.clone();
         let looked = self.database.read(move |conn| {
             let heads = oldest(conn, &but, LOOK)?;
-            let since = heads.first().map(|head| Timestamp::from(head.created_at.0));
+            let next = heads.first().map(made_at);
+            let first = if but.is_empty() { next } else { oldest(conn, &[], 1)?.first().map(made_at) };
             let (fit, full) = fitting(&heads);
             let ids: Vec<i64> = heads.iter().take(fit).map(|head| head.id).collect();
-            Ok((load(conn, &ids)?, full, since))
+            Ok((load(conn, &ids)?, full, first, next))
         });
-        let (rows, full, since) = looked.await?;
-        self.oldest = since;
+        let (rows, full, oldest, next) = looked.await?;
+        (self.oldest, self.next) = (oldest, next);
         if rows.is_empty() || !self.leased().await? {
             return Ok(Round::Idle);
         }
@@ -193,6 +220,7 @@ impl Shipper {
             match self.hand_over(&body(&rows)?).await {
                 Ok(()) => {
                     fail_points::pass(Step::OutboxAfterCall);
+                    self.in_a_row = 0;
                     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
                     self.database.write(move |conn| remove(conn, &ids)).await?;
                 }
@@ -215,6 +243,7 @@ impl Shipper {
             } else {
                 tracing::error!(row = row.id, %error, "audit-log refuses an entry; it stays in the outbox");
                 self.set_aside.push(row.id);
+                self.in_a_row += 1;
             }
         }
         Ok(())
@@ -243,7 +272,7 @@ impl Trouble {
                 tracing::warn!(%error, cause, "audit entries wait: the outbox can't be read or written");
             }
             Self::Call(error) => tracing::warn!(%error, "audit entries wait for audit-log"),
-            Self::SetAside => tracing::error!("audit-log refuses entry after entry; all of them wait"),
+            Self::SetAside => tracing::error!("audit-log refuses entry after entry; they wait"),
         }
     }
 }
@@ -254,6 +283,10 @@ fn body(rows: &[Row]) -> DbResult<Box<RawValue>> {
     let joined = arrays.collect::<Option<Vec<_>>>().map(|arrays| arrays.join(","));
     let body = joined.and_then(|joined| RawValue::from_string(format!(r#"{{"entries":[{joined}]}}"#)).ok());
     body.ok_or_else(|| DbError::broken("a row of the outbox can't be read"))
+}
+
+fn made_at(head: &Head) -> Timestamp {
+    head.created_at.0.into()
 }
 
 /// How many of the rows go into one call, one at least, however large it is; and whether there may be more than go into it.

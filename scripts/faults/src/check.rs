@@ -1,6 +1,7 @@
 //! What must hold after a run, looked at from the outside alone: by the answers that senders got, the trail and the inbox ([`crate::found`]), and
 //! the clients' records. Every 2xx was applied exactly once; nothing was half applied; every attempt that was answered with success is on the trail.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract::clock::Timestamp;
@@ -45,6 +46,8 @@ pub(crate) enum Broken {
     Answer,
     /// A retry was not accepted, or something did not come to rest.
     Stuck,
+    /// A service ended by itself, or panicked.
+    Died,
 }
 
 /// A broken promise.
@@ -60,25 +63,52 @@ impl Problem {
     }
 }
 
-/// Looks until all is as it must be; the problems of the last look, if it never is, and how many attempts went through a spool.
+/// Looks until all is as it must be; the problems of the last look, if it never is, and what was found.
 pub(crate) async fn events(
     world: &World,
     ledger: &Ledger,
     since: Timestamp,
     terms: &Terms<'_>,
-) -> Result<(Vec<Problem>, u64), Error> {
+) -> Result<(Vec<Problem>, Found), Error> {
     let (outside, rest) = (world.outside()?, rest(ledger));
     if let Some(waiting) = drained(world, rest).await {
-        return Ok((vec![waiting], 0));
+        return Ok((vec![waiting], Found::default()));
     }
     at_rest(&outside, rest).await?;
-    let mut spooled = 0;
+    let mut last = Found::default();
     let problems = until_none(rest, async || {
-        let found = Found::look(&outside, since).await?;
-        spooled = found.spooled;
-        Ok(found.problems(ledger, terms))
+        last = Found::look(&outside, since).await?;
+        Ok(last.problems(ledger, terms))
     });
-    Ok((problems.await?, spooled))
+    Ok((problems.await?, last))
+}
+
+/// What clients' histories say is of events that were applied, each kind of thing once for an event. To be looked at before what nobody
+/// acknowledged is sent again, which would make good what was done in part.
+pub(crate) async fn effects(outside: &Outside, plan: &Plan, found: &Found) -> Result<Vec<Problem>, Error> {
+    let mut problems = Vec::new();
+    for (id, expected) in &plan.expectation.clients {
+        let path = format!("/api/service/clients/{}/activity?", segment(expected.email()));
+        let activities = outside.list_if_there(Who::Platform, &path, "activities").await?;
+        problems.extend(
+            of_events(&activities, found)
+                .map(|(broken, what)| Problem::new(broken, format!("client {id}: {what}"))),
+        );
+    }
+    Ok(problems)
+}
+
+/// What is wrong with activities that events made.
+fn of_events<'a>(activities: &'a [Value], found: &'a Found) -> impl Iterator<Item = (Broken, String)> {
+    let mut seen = BTreeSet::new();
+    let of_event = activities.iter().map(|one| (text(one, "/type"), text(one, "/metadata/eventId")));
+    of_event.filter(|(_, event)| !event.is_empty()).filter_map(move |(kind, event)| {
+        if !found.was_applied(&event) {
+            return Some((Broken::Half, format!("{kind} by {event}, which was not applied")));
+        }
+        let again = !seen.insert((kind.clone(), event.clone()));
+        again.then(|| (Broken::Doubled, format!("{kind} by {event} more than once")))
+    })
 }
 
 /// How long it may take until all of these events are done with.

@@ -69,6 +69,11 @@ impl Found {
         Ok(Self { accepted, received, applied, inbox, duplicates, spooled })
     }
 
+    /// Was this event applied, by the trail?
+    pub(crate) fn was_applied(&self, id: &str) -> bool {
+        self.applied.contains_key(id)
+    }
+
     pub(crate) fn problems(&self, ledger: &Ledger, terms: &Terms<'_>) -> Vec<Problem> {
         let mut problems = self.against_itself();
         problems.extend(self.against(ledger, terms));
@@ -131,7 +136,15 @@ impl Found {
         let attempts = ledger.attempts();
         let events_of: BTreeMap<&str, usize> =
             attempts.iter().map(|attempt| (attempt.request_id.as_str(), attempt.event)).collect();
-        let mut problems = Vec::new();
+        let twice = self.received.iter().filter(|(_, entries)| entries.len() > 1);
+        let mut problems: Vec<Problem> = twice
+            .map(|(request, entries)| {
+                Problem::new(
+                    Broken::Doubled,
+                    format!("{request} is on the trail more than once: {entries:?}"),
+                )
+            })
+            .collect();
         // By event of the sender's: ours.
         let mut ids: BTreeMap<usize, BTreeSet<&str>> = BTreeMap::new();
         for (id, requests) in &self.accepted {
@@ -178,10 +191,13 @@ impl Found {
     }
 }
 
-/// An event that is not taken is told so by the statuses of trouble that passes, if at all: where it is the disk's, by 503.
+/// An event that is not taken is told so by the statuses of trouble that passes, if at all: where it is the disk's, by 503. Whoever
+/// hears that hears when to come again, too.
 fn refused(attempt: &Attempt, kind: Kind) -> Option<Problem> {
-    let status = attempt.answer.as_ref()?.status;
+    let answer = attempt.answer.as_ref()?;
+    let status = answer.status;
     let fine = match kind {
+        _ if status == 503 && answer.retry_after.is_none() => false,
         Kind::Disk | Kind::Sync => status == 503,
         _ => (502..=504).contains(&status),
     };
@@ -228,7 +244,7 @@ mod tests {
             let answer = answer.map(|(status, said)| Answer {
                 status,
                 body: json!({"status": said, "eventId": "evt_1"}),
-                retry_after: None,
+                retry_after: (status == 503).then_some(Duration::from_secs(1)),
             });
             let now = Instant::now();
             ledger.note(Attempt { event: 0, request_id: format!("r{nth}"), answer, from: now, until: now });
@@ -280,6 +296,9 @@ mod tests {
         let mut twice = found(&["r0"], 1, "applied");
         twice.accepted.insert("evt_1".to_owned(), vec!["r0".to_owned(), "r0".to_owned()]);
         assert_eq!(broken(&twice, &sent, Kind::Kill, true), [Broken::Doubled]);
+        let mut told_twice = found(&["r0"], 1, "applied");
+        told_twice.received.insert("r9".to_owned(), vec![("refused".to_owned(), String::new()); 2]);
+        assert_eq!(broken(&told_twice, &sent, Kind::Kill, true), [Broken::Doubled]);
         let mut other = found(&["r0"], 1, "applied");
         other.accepted.insert("evt_2".to_owned(), vec!["r0".to_owned()]);
         other.applied.insert("evt_2".to_owned(), 1);

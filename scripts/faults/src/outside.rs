@@ -105,11 +105,16 @@ impl Outside {
 
     /// Asks until it is answered with success.
     pub(crate) async fn get(&self, who: Who, path: &str) -> Result<Value, Error> {
+        self.ask(who, path, &[200]).await
+    }
+
+    /// Asks until it is answered with one of these.
+    async fn ask(&self, who: Who, path: &str, wanted: &[u16]) -> Result<Value, Error> {
         let until = Instant::now() + ASKING;
         loop {
             let answer = read(self.http.get(format!("{}{path}", self.base)).bearer_auth(token(who))).await;
             match answer {
-                Some(Answer { status: 200, body, .. }) => return Ok(body),
+                Some(Answer { status, body, .. }) if wanted.contains(&status) => return Ok(body),
                 other if Instant::now() > until => {
                     let what = path.split('?').next().unwrap_or_default().to_owned();
                     return Err(Error::Silent { what, why: format!("{other:?}") });
@@ -131,6 +136,15 @@ impl Outside {
                 Some(next) => cursor = format!("&cursor={next}"),
                 None => return Ok(all),
             }
+        }
+    }
+
+    /// The same of something that there may not be, which has an empty one.
+    pub(crate) async fn list_if_there(&self, who: Who, path: &str, name: &str) -> Result<Vec<Value>, Error> {
+        let first = self.ask(who, &format!("{path}&limit=1"), &[200, 404]).await?;
+        match first.get(name) {
+            Some(_) => self.list(who, path, name).await,
+            None => Ok(Vec::new()),
         }
     }
 

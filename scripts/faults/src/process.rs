@@ -23,16 +23,23 @@ pub(crate) struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Is it to die: was it killed, or started to die at a step?
+    doomed: bool,
 }
 
 impl Process {
-    /// Starts a command; what it says is added to the log.
-    pub(crate) fn start(name: &str, command: &mut Command, log: PathBuf) -> Result<Self, Error> {
+    /// Starts a command, perhaps one that is to die; what it says is added to the log.
+    pub(crate) fn start(
+        name: &str,
+        command: &mut Command,
+        log: PathBuf,
+        doomed: bool,
+    ) -> Result<Self, Error> {
         let file: File = OpenOptions::new().create(true).append(true).open(&log)?;
         // A group of its own: a Ctrl-C is ours, and we end them.
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let child = command.spawn().map_err(|cause| Error::Start { name: name.to_owned(), cause })?;
-        Ok(Self { name: name.to_owned(), child, log })
+        Ok(Self { name: name.to_owned(), child, log, doomed })
     }
 
     /// Has it ended?
@@ -40,8 +47,14 @@ impl Process {
         Ok(self.child.try_wait()?.is_some())
     }
 
+    /// Has it ended although nobody was after it?
+    pub(crate) fn has_ended_by_itself(&mut self) -> Result<bool, Error> {
+        Ok(!self.doomed && self.has_ended()?)
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self) -> Result<(), Error> {
+        self.doomed |= !self.has_ended()?;
         self.child.kill()?;
         self.child.wait()?;
         Ok(())

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::callers::{self, Call};
-use crate::check::{self, Problem};
+use crate::check::{self, Broken, Problem};
 use crate::error::Error;
 use crate::found::Terms;
 use crate::inject::{self, Injected};
@@ -53,7 +53,10 @@ pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcom
     let unacknowledged = ledger.unacknowledged().len() as u64;
     let gaps = scenario.keeps_all().then_some(gaps.as_slice());
     let mut terms = Terms { kind: scenario.kind, whole: false, gaps };
-    let (mut problems, spooled) = check::events(world, &ledger, since, &terms).await?;
+    let (mut problems, found) = check::events(world, &ledger, since, &terms).await?;
+    let spooled = found.spooled;
+    problems.extend(world.oddities()?.into_iter().map(|what| Problem::new(Broken::Died, what)));
+    problems.extend(check::effects(&outside, &plan, &found).await?);
     if scenario.kind == Kind::Outage && spooled == 0 && problems.is_empty() {
         return Err(Error::Untried("no event went through a spool".to_owned()));
     }

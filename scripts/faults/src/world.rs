@@ -57,6 +57,10 @@ pub(crate) struct World {
     place: Place,
     /// Has webhook-ingest spools?
     spools: bool,
+    /// Who ended although nobody was after them, and what they said.
+    ended: Vec<String>,
+    /// How much of each log was searched for panics.
+    searched: BTreeMap<PathBuf, usize>,
     http: reqwest::Client,
     folder: TempDir,
 }
@@ -83,8 +87,20 @@ impl World {
         }
         let replicas = SERVICES.into_iter().map(|service| (service, Vec::new())).collect();
         let http = crate::outside::client()?;
-        let mut world =
-            Self { engine, replicas, fronts, doors, postgres, disk, place, spools: false, http, folder };
+        let mut world = Self {
+            engine,
+            replicas,
+            fronts,
+            doors,
+            postgres,
+            disk,
+            place,
+            spools: false,
+            ended: Vec::new(),
+            searched: BTreeMap::new(),
+            http,
+            folder,
+        };
         world.migrate().await?;
         world.scale(1, false).await?;
         Ok(world)
@@ -141,11 +157,12 @@ impl World {
         self.revive().await
     }
 
-    /// Starts what does not run, and waits until everything is ready. Says how many had ended.
+    /// Starts what does not run, and waits until everything is ready. Who ended by itself is noted, see [`World::oddities`].
     pub(crate) async fn revive(&mut self) -> Result<(), Error> {
         for service in SERVICES {
             for replica in 0..self.replicas.get(service).map_or(0, Vec::len) {
                 if self.has_ended(service, replica)? {
+                    self.note_end(service, replica)?;
                     self.launch(service, replica, None)?;
                 }
             }
@@ -156,6 +173,31 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn note_end(&mut self, service: &str, replica: usize) -> Result<(), Error> {
+        let place = self.replicas.get_mut(service).and_then(|all| all.get_mut(replica));
+        if let Some(Some(process)) = place
+            && process.has_ended_by_itself()?
+        {
+            self.ended.push(format!("{service} {replica} ended by itself; it said:\n{}", process.said()));
+        }
+        Ok(())
+    }
+
+    /// What no trouble may lead to, since it was last asked: processes that ended by themselves, and panics.
+    pub(crate) fn oddities(&mut self) -> Result<Vec<String>, Error> {
+        let mut odd = std::mem::take(&mut self.ended);
+        for entry in std::fs::read_dir(self.folder.path())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == "log") {
+                let text = std::fs::read(&path)?;
+                let searched = self.searched.insert(path, text.len()).unwrap_or(0);
+                let new = String::from_utf8_lossy(text.get(searched..).unwrap_or_default());
+                odd.extend(new.lines().filter(|line| line.contains("panicked")).map(str::to_owned));
+            }
+        }
+        Ok(odd)
     }
 
     /// Do all fsyncs of the database fail from now on?
@@ -211,7 +253,7 @@ impl World {
         let place = place.ok_or_else(missing)?;
         *place = None;
         let mut command = command;
-        *place = Some(Process::start(service, &mut command, log)?);
+        *place = Some(Process::start(service, &mut command, log, point.is_some())?);
         Ok(())
     }
 

@@ -228,6 +228,34 @@ async fn an_entry_that_is_refused_stays_and_holds_nobody_up() {
     }
 }
 
+/// More of them than look like a fault of another kind.
+#[tokio::test]
+async fn very_many_that_are_refused_hold_nobody_up_either_are_told_of_and_tried_again() {
+    let said = Said::default();
+    let format = tracing_subscriber::fmt().json().with_max_level(tracing::Level::INFO);
+    let _told = tracing::subscriber::set_default(format.with_writer(said.clone()).finish());
+    for on in both() {
+        let (database, log, (clock, time)) = (with_outbox(&on), AuditLog::start(), clock());
+        said.lines().clear();
+        let refused: Vec<_> = (0..150).map(entry).collect();
+        log.behave(Manner::Choosy(sorted(ids(&refused))));
+        store(&database, refused).await;
+        store(&database, entries(150..160)).await;
+        let replica = Replica::start(&database, &log, &clock, 1);
+        wait_for("those behind them", async || waiting_ids(&database).await.len() == 150).await;
+        assert_eq!(log.ids(), sorted(ids(&entries(150..160))));
+
+        time.advance(Duration::from_secs(61));
+        wait_for("the alarm", async || !said.alarms().is_empty()).await;
+        log.behave(Manner::Well);
+        time.advance(Duration::from_secs(600));
+        shipped(&database).await;
+        assert_eq!(log.ids(), sorted(ids(&entries(0..160))));
+        wait_for("its end", async || said.alarms() == ["ERROR", "INFO"]).await;
+        replica.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn of_two_replicas_one_ships_at_a_time() {
     for on in both() {

@@ -118,6 +118,11 @@ impl Spool {
         Ok(settled)
     }
 
+    /// What writes to it.
+    pub(crate) fn writer(&self) -> &BatchWriter<Arc<Submission>, Settled> {
+        &self.writer
+    }
+
     /// True when too much waits for its commit.
     pub(crate) fn is_full(&self) -> bool {
         self.writer.is_full()

@@ -65,9 +65,12 @@ impl Spooled {
     }
 }
 
-/// Watches the writer of deliveries, the inbox, and the spool.
+/// Watches the writers of deliveries, the inbox, and the spool.
 pub(crate) fn watch(metrics: &Metrics, state: &Arc<State>) {
     outbox::watch_writer(metrics, state.intake.writer());
+    if let Some(spool) = state.intake.spool() {
+        outbox::watch_writer(metrics, spool.writer());
+    }
     let gauges = Gauges {
         pending: metrics.measures(
             "crm_events_pending",
