@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use trading_sim::check::look;
-use trading_sim::platform::{ExpectedClient, Plan};
+use trading_sim::platform::{Expectation, ExpectedClient};
 
 use crate::callers::{Call, What};
 use crate::error::Error;
@@ -85,9 +85,13 @@ pub(crate) async fn events(
 
 /// What clients' histories say is of events that were applied, each kind of thing once for an event. To be looked at before what nobody
 /// acknowledged is sent again, which would make good what was done in part.
-pub(crate) async fn effects(outside: &Outside, plan: &Plan, found: &Found) -> Result<Vec<Problem>, Error> {
+pub(crate) async fn effects(
+    outside: &Outside,
+    expectation: &Expectation,
+    found: &Found,
+) -> Result<Vec<Problem>, Error> {
     let mut problems = Vec::new();
-    for (id, expected) in &plan.expectation.clients {
+    for (id, expected) in &expectation.clients {
         let path = format!("/api/service/clients/{}/activity?", segment(expected.email()));
         let activities = outside.list_if_there(Who::Platform, &path, "activities").await?;
         problems.extend(
@@ -147,10 +151,14 @@ async fn at_rest(outside: &Outside, rest: Duration) -> Result<(), Error> {
 }
 
 /// The records of all clients, and their histories.
-pub(crate) async fn records(outside: &Outside, plan: &Plan, calls: &[Call]) -> Result<Vec<Problem>, Error> {
+pub(crate) async fn records(
+    outside: &Outside,
+    expectation: &Expectation,
+    calls: &[Call],
+) -> Result<Vec<Problem>, Error> {
     let crm = outside.platform()?;
     let mut problems = Vec::new();
-    for (id, expected) in &plan.expectation.clients {
+    for (id, expected) in &expectation.clients {
         let differences = look(expected, &crm).await?;
         problems.extend(
             differences.into_iter().map(|what| Problem::new(Broken::Record, format!("client {id}: {what}"))),
@@ -173,9 +181,10 @@ pub(crate) async fn calls(
     }
     let told = until_none(REST, async || {
         let mut untold = Vec::new();
-        for (action, sessions) in [("note.add", false), ("client.impersonate", true)] {
+        let actions: BTreeSet<&str> = calls.iter().map(|call| call.what.action()).collect();
+        for action in actions {
             let entries = outside.trail(action, since).await?;
-            for call in calls.iter().filter(|call| matches!(call.what, What::Session) == sessions) {
+            for call in calls.iter().filter(|call| call.what.action() == action) {
                 let Some(request) = &call.done_by else { continue };
                 let told = entries.iter().filter(|entry| text(entry, "/requestId") == *request);
                 match told.filter(|entry| text(entry, "/outcome") == "success").count() {
@@ -223,6 +232,10 @@ async fn history(
     let client = expected.record.get("clientId").and_then(Value::as_str).unwrap_or_default();
     let paid = |kind: &str| expected.transactions.iter().filter(|one| one.kind.as_str() == kind).count();
     let noted = |wanted: &str| notes.iter().filter(|note| text(note, "/comment") == wanted).count();
+    let checked = |wanted: &str| {
+        let changes = activities.iter().filter(|one| text(one, "/type") == "kyc.changed");
+        changes.filter(|change| text(change, "/metadata/notes") == wanted).count()
+    };
     let opened = sessions.iter().filter(|session| text(session, "/clientId") == client).count();
     let wanted_sessions = calls.iter().filter(|call| matches!(call.what, What::Session)).count();
     let mut counts = vec![
@@ -234,8 +247,12 @@ async fn history(
         ("client.impersonated".to_owned(), opened.max(wanted_sessions), None),
     ];
     for call in calls {
-        if let What::Note(wanted) = &call.what {
-            counts.push((format!("\"{wanted}\""), 1, Some(noted(wanted))));
+        match &call.what {
+            What::Note(wanted) => counts.push((format!("\"{wanted}\""), 1, Some(noted(wanted)))),
+            What::Kyc(status, wanted) => {
+                counts.push((format!("{status}, \"{wanted}\""), 1, Some(checked(wanted))));
+            }
+            What::Session => {}
         }
     }
     let differs = counts.into_iter().filter_map(|(what, wanted, found)| {

@@ -11,11 +11,14 @@ use crate::inject::Gap;
 use crate::outside::{Outside, Who};
 use crate::scenario::Kind;
 use crate::sender::{Attempt, Ledger};
+use crate::traffic::Fate;
 
 /// What is to hold besides what always does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) kind: Kind,
+    /// Have the replicas of webhook-ingest spools, which can't see what was there before?
+    pub(crate) spool: bool,
     /// Every event must be there.
     pub(crate) whole: bool,
     /// Every event that was sent must be there, however often it was tried, unless it was in one of these times.
@@ -35,6 +38,8 @@ pub(crate) struct Found {
     inbox: BTreeMap<String, Vec<String>>,
     /// By event that went through a spool, and was then found to be there already: under which id, each time that it was told.
     duplicates: BTreeMap<String, Vec<String>>,
+    /// Events that went through a spool as accepted, and stand as held.
+    refused_later: BTreeSet<String>,
     /// Attempts that went through a spool.
     pub(crate) spooled: u64,
 }
@@ -53,9 +58,14 @@ impl Found {
             received.entry(request).or_default().push((status, event));
         }
         let mut duplicates = BTreeMap::<_, Vec<_>>::new();
+        let mut refused_later = BTreeSet::new();
         for entry in outside.trail("webhook.drain", since).await? {
-            let first = text(&entry, "/details/duplicateOf");
-            duplicates.entry(text(&entry, "/target/id")).or_default().push(first);
+            let (event, first) = (text(&entry, "/target/id"), text(&entry, "/details/duplicateOf"));
+            if text(&entry, "/details/status") == "held" {
+                refused_later.insert(event);
+            } else {
+                duplicates.entry(event).or_default().push(first);
+            }
         }
         let mut applied = BTreeMap::new();
         for entry in outside.trail("event.apply", since).await? {
@@ -66,7 +76,7 @@ impl Found {
         {
             inbox.entry(text(&event, "/eventId")).or_default().push(text(&event, "/state"));
         }
-        Ok(Self { accepted, received, applied, inbox, duplicates, spooled })
+        Ok(Self { accepted, received, applied, inbox, duplicates, refused_later, spooled })
     }
 
     /// Was this event applied, by the trail?
@@ -80,10 +90,11 @@ impl Found {
         problems
     }
 
-    /// What was stored was applied, once, and nothing else was.
+    /// What was stored was applied, once, or stands without effect, once; and nothing else was applied.
     fn against_itself(&self) -> Vec<Problem> {
-        let ids: BTreeSet<&String> =
-            self.accepted.keys().chain(self.applied.keys()).chain(self.inbox.keys()).collect();
+        let told = self.received.values().flatten().map(|(_, event)| event).filter(|event| !event.is_empty());
+        let ids = self.accepted.keys().chain(self.applied.keys()).chain(self.inbox.keys());
+        let ids: BTreeSet<&String> = ids.chain(told).collect();
         let ids = ids.into_iter().chain(self.duplicates.keys().filter(|id| !self.inbox.contains_key(*id)));
         ids.filter_map(|id| self.of_one(id)).collect()
     }
@@ -99,11 +110,14 @@ impl Found {
             // An event that was there already, which the spool could not see: it stands beside the first one, without effect.
             (0 | 1, 0, [state], [first])
                 if state == "superseded"
-                    && self.accepted.contains_key(first)
+                    && self.inbox.contains_key(first)
                     && !self.duplicates.contains_key(first) =>
             {
                 return None;
             }
+            // Kept without effect. Whether it may be so is the sender's matter, see `against`.
+            (0, 0, [state], []) if state == "held" || state == "unrecognized" => return None,
+            (1, 0, [state], []) if state == "held" && self.refused_later.contains(id) => return None,
             (a, b, c, d) if a > 1 || b > 1 || c.len() > 1 || d.len() > 1 => Broken::Doubled,
             _ => Broken::Half,
         };
@@ -122,13 +136,48 @@ impl Found {
     ///
     /// Where the database went away in a commit, the attempt may be kept by that commit and, once more, in the spool, each time with what
     /// could be seen there. The trail takes one of both, and tells by `webhook.drain` that the two ids are one event.
-    fn is_told(&self, attempt: &Attempt, status: &str, id: &str) -> bool {
+    /// `unseen`: what the spool said differs where it could not see what the commit saw, and the id is the same.
+    fn is_told(&self, attempt: &Attempt, status: &str, id: &str, unseen: bool) -> bool {
         let told = self.received.get(&attempt.request_id).map_or(&[] as &[(String, String)], Vec::as_slice);
         let in_doubt = |of: &str| {
             self.effective(of) == self.effective(id)
                 && [of, id].iter().any(|one| self.duplicates.contains_key(*one))
         };
-        told.iter().any(|(said, of)| (said == status && of == id) || in_doubt(of))
+        told.iter().any(|(said, of)| of == id && (said == status || unseen) || in_doubt(of))
+    }
+
+    /// What one sender was told is so, and is what there is to be told of such an event.
+    fn of_attempt(
+        &self,
+        attempt: &Attempt,
+        (status, id): (&str, &str),
+        fate: Fate,
+        spool: bool,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let request = &attempt.request_id;
+        if !fate.is_due(status, spool) {
+            problems.push(Problem::new(Broken::Answer, format!("{status} {id} to {request}, a {fate:?}")));
+        }
+        let standing = self.inbox.get(self.effective(id)).map_or(&[] as &[String], Vec::as_slice);
+        match standing {
+            [] => {
+                problems.push(Problem::new(Broken::Lost, format!("event {id}, {status} to {request}")));
+            }
+            [state] if fate.stands_well(state) => {}
+            _ => {
+                let what = format!("event {id}, a {fate:?}, {status} to {request}, stands as {standing:?}");
+                problems.push(Problem::new(Broken::Half, what));
+            }
+        }
+        if !self.is_told(attempt, status, id, fate == Fate::Reused && spool) {
+            let told = self.received.get(request);
+            problems.push(Problem::new(
+                Broken::Untold,
+                format!("{status} {id} to {request}: the trail has {told:?}"),
+            ));
+        }
+        problems
     }
 
     /// What senders were told is so.
@@ -159,24 +208,13 @@ impl Found {
             }
         }
         for attempt in &attempts {
-            let Some((status, id)) = attempt.acknowledged() else {
+            let Some((status, id)) = attempt.kept() else {
                 problems.extend(refused(attempt, terms.kind));
                 continue;
             };
             ids.entry(attempt.event).or_default().insert(self.effective(id));
-            if !self.accepted.contains_key(self.effective(id)) {
-                problems.push(Problem::new(
-                    Broken::Lost,
-                    format!("event {id}, {status} to {}", attempt.request_id),
-                ));
-            }
-            if !self.is_told(attempt, status, id) {
-                let told = self.received.get(&attempt.request_id);
-                problems.push(Problem::new(
-                    Broken::Untold,
-                    format!("{status} {id} to {}: the trail has {told:?}", attempt.request_id),
-                ));
-            }
+            let fate = ledger.events.get(attempt.event).map_or(Fate::Effect, |event| event.fate);
+            problems.extend(self.of_attempt(attempt, (status, id), fate, terms.spool));
         }
         for (event, ids) in ids.iter().filter(|(_, ids)| ids.len() > 1) {
             problems
@@ -229,140 +267,4 @@ pub(crate) fn text(value: &Value, pointer: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use tokio::time::{Duration, Instant};
-    use trading_sim::platform::{Plan, PlanOptions};
-
-    use super::*;
-    use crate::outside::Answer;
-
-    /// A sender with one event, and what an attempt was answered.
-    fn ledger(answers: &[Option<(u16, &str)>]) -> Ledger {
-        let ledger = Ledger::of(&Plan::new(&PlanOptions::new(1, 1)));
-        for (nth, answer) in answers.iter().enumerate() {
-            let answer = answer.map(|(status, said)| Answer {
-                status,
-                body: json!({"status": said, "eventId": "evt_1"}),
-                retry_after: (status == 503).then_some(Duration::from_secs(1)),
-            });
-            let now = Instant::now();
-            ledger.note(Attempt { event: 0, request_id: format!("r{nth}"), answer, from: now, until: now });
-        }
-        ledger
-    }
-
-    /// What the services say when that event came by these requests, the first one first, and was applied so often.
-    fn found(requests: &[&str], applied: usize, state: &str) -> Found {
-        let mut found = Found::default();
-        let id = || "evt_1".to_owned();
-        for (nth, request) in requests.iter().enumerate() {
-            let status = if nth == 0 { "accepted" } else { "duplicate" };
-            found.received.insert((*request).to_owned(), vec![(status.to_owned(), id())]);
-        }
-        found.accepted.extend(requests.first().map(|request| (id(), vec![(*request).to_owned()])));
-        found.inbox.extend(requests.first().map(|_| (id(), vec![state.to_owned()])));
-        if applied > 0 {
-            found.applied.insert(id(), applied);
-        }
-        found
-    }
-
-    fn broken(found: &Found, ledger: &Ledger, kind: Kind, whole: bool) -> Vec<Broken> {
-        let terms = Terms { kind, whole, gaps: None };
-        found.problems(ledger, &terms).into_iter().map(|problem| problem.broken).collect()
-    }
-
-    #[test]
-    fn what_is_as_it_must_be_is_no_problem() {
-        let sent = ledger(&[None, Some((503, "")), Some((200, "accepted")), Some((200, "duplicate"))]);
-        assert_eq!(broken(&found(&["r2", "r3"], 1, "applied"), &sent, Kind::Kill, true), []);
-        // Nobody was told that it was stored; it was, and the retry heard so.
-        let sent = ledger(&[None, Some((200, "duplicate"))]);
-        assert_eq!(broken(&found(&["r0", "r1"], 1, "superseded"), &sent, Kind::Kill, true), []);
-        // Nothing was stored, and nobody was told otherwise.
-        assert_eq!(broken(&found(&[], 0, ""), &ledger(&[None]), Kind::Kill, false), []);
-    }
-
-    #[test]
-    fn each_broken_promise_is_seen() {
-        let sent = ledger(&[Some((200, "accepted"))]);
-        let lost = broken(&found(&[], 0, ""), &sent, Kind::Kill, true);
-        assert_eq!(lost, [Broken::Lost, Broken::Untold]);
-        assert_eq!(broken(&found(&["r0"], 0, "applied"), &sent, Kind::Kill, true), [Broken::Half]);
-        assert_eq!(broken(&found(&["r0"], 1, "pending"), &sent, Kind::Kill, true), [Broken::Half]);
-        assert_eq!(broken(&found(&["r0"], 1, "dead_lettered"), &sent, Kind::Kill, true), [Broken::Half]);
-        assert_eq!(broken(&found(&["r0"], 2, "applied"), &sent, Kind::Kill, true), [Broken::Doubled]);
-        let mut twice = found(&["r0"], 1, "applied");
-        twice.accepted.insert("evt_1".to_owned(), vec!["r0".to_owned(), "r0".to_owned()]);
-        assert_eq!(broken(&twice, &sent, Kind::Kill, true), [Broken::Doubled]);
-        let mut told_twice = found(&["r0"], 1, "applied");
-        told_twice.received.insert("r9".to_owned(), vec![("refused".to_owned(), String::new()); 2]);
-        assert_eq!(broken(&told_twice, &sent, Kind::Kill, true), [Broken::Doubled]);
-        let mut other = found(&["r0"], 1, "applied");
-        other.accepted.insert("evt_2".to_owned(), vec!["r0".to_owned()]);
-        other.applied.insert("evt_2".to_owned(), 1);
-        other.inbox.insert("evt_2".to_owned(), vec!["applied".to_owned()]);
-        assert_eq!(broken(&other, &sent, Kind::Kill, true), [Broken::Doubled]);
-        let mut untold = found(&["r0"], 1, "applied");
-        untold.received.clear();
-        assert_eq!(broken(&untold, &sent, Kind::Kill, true), [Broken::Untold]);
-        assert_eq!(broken(&found(&[], 0, ""), &ledger(&[None]), Kind::Kill, true), [Broken::Stuck]);
-    }
-
-    #[test]
-    fn trouble_is_told_by_its_own_status() {
-        for (status, kind, fine) in [
-            (503, Kind::Disk, true),
-            (500, Kind::Disk, false),
-            (502, Kind::Sync, false),
-            (502, Kind::Kill, true),
-            (400, Kind::Kill, false),
-        ] {
-            let problems = broken(&found(&[], 0, ""), &ledger(&[Some((status, ""))]), kind, false);
-            assert_eq!(problems.is_empty(), fine, "{status}: {problems:?}");
-        }
-    }
-
-    /// An event that came by r0, and, through a spool that could not see that, by r1 as another.
-    fn found_twice() -> Found {
-        let mut found = found(&["r0"], 1, "applied");
-        found.accepted.insert("evt_2".to_owned(), vec!["r1".to_owned()]);
-        found.received.insert("r1".to_owned(), vec![("accepted".to_owned(), "evt_2".to_owned())]);
-        found.inbox.insert("evt_2".to_owned(), vec!["superseded".to_owned()]);
-        found.duplicates.insert("evt_2".to_owned(), vec!["evt_1".to_owned()]);
-        found
-    }
-
-    #[test]
-    fn what_a_spool_could_not_see_is_one_event_where_the_trail_says_so() {
-        let sent = ledger(&[Some((200, "accepted")), None]);
-        assert_eq!(broken(&found_twice(), &sent, Kind::Outage, true), []);
-        let mut applied = found_twice();
-        applied.applied.insert("evt_2".to_owned(), 1);
-        assert_eq!(broken(&applied, &sent, Kind::Outage, true), [Broken::Half]);
-        let mut untold = found_twice();
-        untold.duplicates.clear();
-        assert_eq!(broken(&untold, &sent, Kind::Outage, true), [Broken::Half, Broken::Doubled]);
-        let mut lost = found_twice();
-        lost.accepted.remove("evt_1");
-        lost.inbox.remove("evt_1");
-        lost.applied.clear();
-        assert!(broken(&lost, &sent, Kind::Outage, true).contains(&Broken::Lost));
-    }
-
-    #[test]
-    fn who_tries_once_is_heard_unless_there_was_nobody() {
-        let sent = ledger(&[Some((503, ""))]);
-        let tried = sent.attempts().pop().expect("an attempt");
-        let within = |from, until| {
-            let gaps = [Gap { from, until }];
-            let terms = Terms { kind: Kind::Outage, whole: false, gaps: Some(&gaps) };
-            Found::default().problems(&sent, &terms).len()
-        };
-        let second = Duration::from_secs(1);
-        assert_eq!(within(tried.from - second, tried.until + second), 0);
-        assert_eq!(within(tried.from - second * 2, tried.from - second), 1);
-        assert_eq!(within(tried.until + second, tried.until + second * 2), 1);
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ mod report;
 mod run;
 mod scenario;
 mod sender;
+mod traffic;
 mod world;
 
 use std::path::PathBuf;

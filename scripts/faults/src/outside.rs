@@ -6,6 +6,7 @@ use std::time::Duration;
 use auth::secret::Secret;
 use auth::webhook::{HEADER, sign};
 use contract::clock::{Clock, Timestamp};
+use reqwest::Method;
 use serde_json::{Value, json};
 use test_kit::credentials::staff_token;
 use tokio::time::{Instant, sleep};
@@ -85,9 +86,10 @@ impl Outside {
     }
 
     /// One attempt to have something done; `None` when no answer came.
-    pub(crate) async fn post(
+    pub(crate) async fn call(
         &self,
         who: Who,
+        method: Method,
         path: &str,
         body: &Value,
         request_id: &str,
@@ -95,12 +97,18 @@ impl Outside {
     ) -> Option<Answer> {
         let request = self
             .http
-            .post(format!("{}{path}", self.base))
+            .request(method, format!("{}{path}", self.base))
             .header("x-request-id", request_id)
             .header("idempotency-key", key)
             .bearer_auth(token(who))
             .json(body);
         read(request).await
+    }
+
+    /// Asks once; `None` when that is not answered with success.
+    pub(crate) async fn get_now(&self, who: Who, path: &str) -> Option<Value> {
+        let answer = read(self.http.get(format!("{}{path}", self.base)).bearer_auth(token(who))).await?;
+        (answer.status == 200).then_some(answer.body)
     }
 
     /// Asks until it is answered with success.

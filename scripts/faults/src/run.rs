@@ -14,6 +14,7 @@ use crate::inject::{self, Injected};
 use crate::outside::Outside;
 use crate::scenario::{Kind, Scenario};
 use crate::sender::{self, Ledger};
+use crate::traffic::Traffic;
 use crate::world::World;
 
 /// What a run came to.
@@ -35,15 +36,19 @@ pub(crate) struct Outcome {
 /// Makes a run.
 pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcome, Error> {
     let plan = scenario.plan();
-    let ledger = Arc::new(Ledger::of(&plan));
+    let traffic = Traffic::of(scenario.seed, &plan);
+    let ledger = Arc::new(Ledger::of(&traffic));
+    let mut expectation = plan.expectation.clone();
+    let calls = callers::due(scenario, &expectation);
+    callers::expect(&calls, &mut expectation);
     world.scale(scenario.replicas, scenario.spool).await?;
     inject::prepare(world, scenario).await?;
     let (outside, since) = (world.outside()?, Outside::now());
 
-    let calling = callers::call(&outside, scenario, &plan);
+    let calling = callers::begin(&outside, scenario, calls);
     let (finish, finished) = watch::channel(false);
     let sending = async {
-        sender::send(&outside, scenario, &plan, &ledger).await;
+        sender::send(&outside, scenario, &traffic, &ledger).await;
         finish.send_replace(true);
     };
     let (injected, ()) = tokio::join!(inject::run(world, scenario, finished), sending);
@@ -52,21 +57,21 @@ pub(crate) async fn run(world: &mut World, scenario: &Scenario) -> Result<Outcom
     // What nobody acknowledged is there whole, or not at all; and whoever sends it again is heard.
     let unacknowledged = ledger.unacknowledged().len() as u64;
     let gaps = scenario.keeps_all().then_some(gaps.as_slice());
-    let mut terms = Terms { kind: scenario.kind, whole: false, gaps };
+    let mut terms = Terms { kind: scenario.kind, spool: scenario.spool, whole: false, gaps };
     let (mut problems, found) = check::events(world, &ledger, since, &terms).await?;
     let spooled = found.spooled;
     problems.extend(world.oddities()?.into_iter().map(|what| Problem::new(Broken::Died, what)));
-    problems.extend(check::effects(&outside, &plan, &found).await?);
+    problems.extend(check::effects(&outside, &expectation, &found).await?);
     if scenario.kind == Kind::Outage && spooled == 0 && problems.is_empty() {
         return Err(Error::Untried("no event went through a spool".to_owned()));
     }
     if problems.is_empty() {
-        sender::send_again(&outside, scenario, &ledger).await;
+        sender::send_again(&outside, scenario, &traffic, &ledger).await;
         let calls = all(calling).await;
         terms.whole = true;
         problems.extend(check::events(world, &ledger, since, &terms).await?.0);
         problems.extend(check::calls(&outside, &calls, since).await?);
-        problems.extend(check::records(&outside, &plan, &calls).await?);
+        problems.extend(check::records(&outside, &expectation, &calls).await?);
     }
     let attempts = ledger.attempts();
     Ok(Outcome {
