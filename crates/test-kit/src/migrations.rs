@@ -134,8 +134,8 @@ fn columns(conn: &mut Conn) -> DbResult<Vec<Column>> {
     Ok(match conn {
         Conn::Postgres(c) => diesel::sql_query(
             "SELECT table_name::text, column_name::text, udt_name::text AS kind, is_nullable = 'YES' AS nullable
-             FROM information_schema.columns
-             WHERE table_schema = current_schema() AND table_name NOT LIKE '\\_\\_diesel%'",
+             FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+             WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' AND table_name NOT LIKE '\\_\\_diesel%'",
         )
         .load(c)?,
         // A lone `integer primary key` is the row's number, and never null whatever `notnull` says.

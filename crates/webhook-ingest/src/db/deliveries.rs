@@ -17,7 +17,7 @@ use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult};
 use http_kit::audit::seal;
 
-use super::inbox::{self, NewRow};
+use super::inbox::{self, ACCEPTED, NewRow};
 use super::seen::{self, Seen};
 use crate::domain::delivery::{Delivery, Settled, Verdict};
 use crate::domain::reading::{Said, Standing};
@@ -193,17 +193,17 @@ fn claim<'a>(
 pub(crate) fn row(delivery: Kept<'_>, reuse: bool) -> DbResult<NewRow<'_>> {
     let reused = HeldBecause { code: Code::EventIdReused, errors: Vec::new() };
     let (state, refusal) = match &delivery.said.standing {
-        _ if reuse => (EventState::Held, Some(&reused)),
-        Standing::Pending => (EventState::Pending, None),
-        Standing::Unrecognized => (EventState::Unrecognized, None),
-        Standing::Held(refusal) => (EventState::Held, Some(refusal)),
+        _ if reuse => (EventState::Held.as_str(), Some(&reused)),
+        Standing::Pending => (ACCEPTED, None),
+        Standing::Unrecognized => (EventState::Unrecognized.as_str(), None),
+        Standing::Held(refusal) => (EventState::Held.as_str(), Some(refusal)),
     };
     let json = |error: serde_json::Error| DbError::Broken(error.into());
     Ok(NewRow {
         event_id: Uid::of(delivery.event_id),
         source: delivery.source,
         event_type: delivery.said.event_type.as_deref(),
-        state: state.as_str(),
+        state,
         body: delivery.body,
         received_at: UtcTime::of(delivery.received_at),
         effective_at: UtcTime::of(delivery.said.effective_at),

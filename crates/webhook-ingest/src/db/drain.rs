@@ -203,7 +203,7 @@ mod tests {
         let all = (0..3).flat_map(|id| [(id, true, 0), (id, true, 1), (id, false, 0), (id, false, 1)]);
         let by_body: BTreeMap<Vec<u8>, Told> = all.map(|told| (body(run, told).into_bytes(), told)).collect();
         let rows = world.own.read(|conn| {
-            let query = sql_query("select event_id, state, body from inbox");
+            let query = sql_query("select event_id, state, body from events");
             Ok(on_backend!(conn, |c| query.load::<Kept>(c))?)
         });
         let rows = rows.await.expect("the inbox can be read");

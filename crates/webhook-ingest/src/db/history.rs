@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use contract::clock::Timestamp;
-use contract::events::{self, Reading};
+use contract::events::{Reading, read};
 use contract::history::{Prospect, ProspectOutcome, SignatureScheme};
 use contract::ids::EventId;
 use contract::inbox::REPLAYABLE;
@@ -14,14 +14,14 @@ use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 
 use super::listing::{self, Whole};
-use super::schema::inbox;
+use super::schema::{events, inbox};
 use super::seen;
 use crate::domain::history::Stored;
 use crate::domain::reading::{Said, Signed, Standing};
 
 /// What the list does not show, and the story needs.
 #[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = inbox)]
+#[diesel(table_name = events)]
 struct Rest {
     source: String,
     body: Vec<u8>,
@@ -34,7 +34,7 @@ struct Rest {
 
 /// The event; `None` if there is none.
 pub(crate) fn find(conn: &mut Conn, id: EventId, words: &KycWords) -> DbResult<Option<Stored>> {
-    let event = || inbox::table.filter(inbox::event_id.eq(Uid::of(id)));
+    let event = || events::table.filter(events::event_id.eq(Uid::of(id)));
     let found: Option<(Whole, Rest)> =
         on_backend!(conn, |c| event().select((Whole::as_select(), Rest::as_select())).first(c).optional())?;
     let Some((whole, rest)) = found else { return Ok(None) };
@@ -51,7 +51,7 @@ pub(crate) fn find(conn: &mut Conn, id: EventId, words: &KycWords) -> DbResult<O
 /// What the event says by the mapping of today, as service-api is told it; `None` if it is no event by that.
 fn said(event_id: EventId, rest: Rest, words: &KycWords) -> Option<ApplyEvent> {
     let received_at = Timestamp::from(rest.received_at.0);
-    let Reading::Known(envelope) = events::read(&rest.body, words, received_at) else { return None };
+    let Reading::Known(envelope) = read(&rest.body, words, received_at) else { return None };
     Some(ApplyEvent {
         event_id,
         source: rest.source,

@@ -15,12 +15,12 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde::de::DeserializeOwned;
 
-use super::schema::inbox;
+use super::schema::events;
 use crate::domain::search::Filter;
 
 /// A row, as a list shows it.
 #[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = inbox)]
+#[diesel(table_name = events)]
 pub(super) struct Row {
     event_id: Uid,
     source: String,
@@ -39,7 +39,7 @@ pub(super) struct Row {
 
 /// A row with all that staff may see.
 #[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = inbox)]
+#[diesel(table_name = events)]
 pub(super) struct Whole {
     #[diesel(embed)]
     row: Row,
@@ -59,31 +59,31 @@ pub(crate) fn newest(
 ) -> DbResult<Vec<EventSummary>> {
     let rows: Vec<Row> = on_backend!(conn, |c| {
         let mut query =
-            inbox::table.select(Row::as_select()).order(inbox::event_id.desc()).limit(limit).into_boxed();
+            events::table.select(Row::as_select()).order(events::event_id.desc()).limit(limit).into_boxed();
         if let Some(state) = filter.state {
             query = query.filter(stands(state));
         }
         if let Some(after) = after {
-            query = query.filter(inbox::event_id.lt(Uid::of(after)));
+            query = query.filter(events::event_id.lt(Uid::of(after)));
         }
         if let Some(event_type) = &filter.event_type {
-            query = query.filter(inbox::event_type.eq(event_type));
+            query = query.filter(events::event_type.eq(event_type));
         }
         if let Some(source) = &filter.source {
-            query = query.filter(inbox::source.eq(source));
+            query = query.filter(events::source.eq(source));
         }
         if let Some(client_id) = &filter.client_id {
-            query = query.filter(inbox::client_id.eq(client_id));
+            query = query.filter(events::client_id.eq(client_id));
         }
         if let Some(from) = filter.from {
             query = query
-                .filter(inbox::event_id.ge(first_of(from)))
-                .filter(inbox::received_at.ge(UtcTime::of(from)));
+                .filter(events::event_id.ge(first_of(from)))
+                .filter(events::received_at.ge(UtcTime::of(from)));
         }
         if let Some(to) = filter.to {
             query = query
-                .filter(inbox::event_id.lt(first_after(to)))
-                .filter(inbox::received_at.lt(UtcTime::of(to)));
+                .filter(events::event_id.lt(first_after(to)))
+                .filter(events::received_at.lt(UtcTime::of(to)));
         }
         query.load(c)
     })?;
@@ -99,29 +99,29 @@ pub(crate) fn replayable(
 ) -> DbResult<Vec<EventId>> {
     let ids: Vec<Uid> = on_backend!(conn, |c| {
         let standing = filter.state.map_or_else(stand_for_replay, stands);
-        let mut query = inbox::table
-            .select(inbox::event_id)
+        let mut query = events::table
+            .select(events::event_id)
             .filter(standing)
-            .order(inbox::event_id)
+            .order(events::event_id)
             .limit(limit)
             .into_boxed();
         if let Some(after) = after {
-            query = query.filter(inbox::event_id.gt(Uid::of(after)));
+            query = query.filter(events::event_id.gt(Uid::of(after)));
         }
         if let Some(event_type) = &filter.event_type {
-            query = query.filter(inbox::event_type.eq(event_type));
+            query = query.filter(events::event_type.eq(event_type));
         }
         if let Some(source) = &filter.source {
-            query = query.filter(inbox::source.eq(source));
+            query = query.filter(events::source.eq(source));
         }
         if let Some(client_id) = &filter.client_id {
-            query = query.filter(inbox::client_id.eq(client_id));
+            query = query.filter(events::client_id.eq(client_id));
         }
         if let Some(from) = filter.from {
-            query = query.filter(inbox::received_at.ge(UtcTime::of(from)));
+            query = query.filter(events::received_at.ge(UtcTime::of(from)));
         }
         if let Some(to) = filter.to {
-            query = query.filter(inbox::received_at.lt(UtcTime::of(to)));
+            query = query.filter(events::received_at.lt(UtcTime::of(to)));
         }
         query.load(c)
     })?;
@@ -130,8 +130,8 @@ pub(crate) fn replayable(
 
 /// One event, whole.
 pub(crate) fn find(conn: &mut Conn, id: EventId) -> DbResult<Option<EventDetails>> {
-    let found: Option<Whole> = on_backend!(conn, |c| inbox::table
-        .filter(inbox::event_id.eq(Uid::of(id)))
+    let found: Option<Whole> = on_backend!(conn, |c| events::table
+        .filter(events::event_id.eq(Uid::of(id)))
         .select(Whole::as_select())
         .first(c)
         .optional())?;
@@ -209,12 +209,17 @@ fn first_after(time: Timestamp) -> Uid {
     first_of(time.plus(Duration::from_millis(1)))
 }
 
-/// A state as a literal: neither database uses a partial index for a bound value.
+/// A state as a literal: neither database uses a partial index for a bound value. What is pending is looked for on the work list, since
+/// it may be little among much.
 fn stands(state: EventState) -> SqlLiteral<Bool> {
-    sql::<Bool>(&format!("state = '{}'", state.as_str()))
+    match state {
+        EventState::Pending => sql::<Bool>("intake in (select intake from pending)"),
+        EventState::Applied => sql::<Bool>("state = 'applied'"),
+        state => sql::<Bool>(&format!("stored_state = '{}'", state.as_str())),
+    }
 }
 
 fn stand_for_replay() -> SqlLiteral<Bool> {
-    let states = REPLAYABLE.map(|state| format!("state = '{}'", state.as_str()));
+    let states = REPLAYABLE.map(|state| format!("stored_state = '{}'", state.as_str()));
     sql::<Bool>(&format!("({})", states.join(" or ")))
 }

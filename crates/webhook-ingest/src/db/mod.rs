@@ -4,10 +4,12 @@
 pub(crate) mod backlog;
 pub(crate) mod deliveries;
 pub(crate) mod drain;
+pub(crate) mod fates;
 pub(crate) mod history;
 pub(crate) mod inbox;
 pub(crate) mod intake;
 pub(crate) mod listing;
+pub(crate) mod pending;
 pub(crate) mod replays;
 mod schema;
 pub(crate) mod seen;

@@ -1,5 +1,5 @@
 //! Having one stored event read again, by the mapping of today: decided and done in one transaction, with its entry on the trail.
-//! Whoever else replays the same event meanwhile waits for the row, and then finds it pending; whoever delivers its twin meets the
+//! Whoever else replays the same event meanwhile waits for the row, and then finds it pending, or on its way from there; whoever delivers its twin meets the
 //! key in `seen`. Dying anywhere in here leaves the event as it was.
 
 use auth::random::Random;
@@ -14,7 +14,9 @@ use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use http_kit::audit::seal;
 
-use super::schema::inbox;
+use super::inbox::ACCEPTED;
+use super::pending::Waiting;
+use super::schema::{events, inbox, pending};
 use super::seen::{self, Seen};
 use crate::domain::reading::{Said, Signed, Standing};
 use crate::domain::replay::{Obstacle, Told};
@@ -34,7 +36,6 @@ pub(crate) struct Order {
 struct Row {
     intake: i64,
     source: String,
-    state: String,
     body: Vec<u8>,
     message_id: Option<String>,
     received_at: UtcTime,
@@ -49,7 +50,7 @@ pub(crate) fn replay(
     random: &Random,
 ) -> DbResult<Option<Result<Told, Obstacle>>> {
     let Some(row) = lock(conn, order.event_id)? else { return Ok(None) };
-    let state = EventState::parse(&row.state).ok_or_else(|| DbError::broken("inbox.state is no state"))?;
+    let state = state(conn, row.intake)?;
     let unchanged = |outcome| Ok(Some(Ok(Told::unchanged(outcome, state))));
     match state {
         EventState::Applied | EventState::Superseded => return unchanged(ReplayOutcome::AlreadyApplied),
@@ -98,6 +99,14 @@ fn lock(conn: &mut Conn, event_id: EventId) -> DbResult<Option<Row>> {
     })
 }
 
+/// Where the event of a locked row stands. Asked for behind the lock, and not with it: what others did until they let the row go is
+/// seen by the next statement only.
+fn state(conn: &mut Conn, intake: i64) -> DbResult<EventState> {
+    let event = events::table.filter(events::intake.eq(intake));
+    let stands: String = on_backend!(conn, |c| event.select(events::state).first(c))?;
+    EventState::parse(&stands).ok_or_else(|| DbError::broken("events.state is no state"))
+}
+
 /// Who has a key.
 enum Holder {
     /// This event, now or before.
@@ -142,24 +151,31 @@ fn make_pending(conn: &mut Conn, row: &Row, said: &Said, now: Timestamp) -> DbRe
     let warnings = serde_json::to_string(&said.warnings).map_err(|error| DbError::Broken(error.into()))?;
     let moved = on_backend!(conn, |c| diesel::update(inbox::table)
         .filter(inbox::intake.eq(row.intake))
-        .filter(inbox::state.eq(&row.state))
+        .filter(inbox::state.ne(ACCEPTED))
         .set((
-            inbox::state.eq(EventState::Pending.as_str()),
+            inbox::state.eq(ACCEPTED),
             inbox::event_type.eq(said.event_type.as_deref()),
             inbox::effective_at.eq(UtcTime::of(said.effective_at)),
             inbox::sequence.eq(said.sequence),
-            inbox::lane.eq(said.lane),
-            inbox::email_key.eq(said.email_key.as_deref()),
-            inbox::other_email_key.eq(said.other_email_key.as_deref()),
             inbox::client_id.eq(said.client_id.as_deref()),
             inbox::warnings.eq(&warnings),
             inbox::reason.eq(None::<&str>),
             inbox::attempts.eq(0),
-            inbox::next_attempt_at.eq(None::<UtcTime>),
             inbox::resolved_at.eq(None::<UtcTime>),
             inbox::replays.eq(inbox::replays + 1),
             inbox::replayed_at.eq(UtcTime::of(now)),
         ))
         .execute(c))?;
-    if moved == 1 { Ok(()) } else { Err(DbError::broken("a locked row moved")) }
+    if moved != 1 {
+        return Err(DbError::broken("a locked row moved"));
+    }
+    let waiting = Waiting {
+        intake: row.intake,
+        lane: said.lane,
+        email_key: said.email_key.as_deref(),
+        other_email_key: said.other_email_key.as_deref(),
+        client_id: said.client_id.as_deref(),
+    };
+    on_backend!(conn, |c| diesel::insert_into(pending::table).values(waiting).execute(c))?;
+    Ok(())
 }

@@ -1,5 +1,5 @@
 //! The tables of webhook-ingest as diesel sees them, one declaration for both databases. The DDL is in `migrations/webhook-ingest`;
-//! `outbox` and `leases` belong to the crates `outbox` and `db`. `spooled` is in the spool's file alone, whose DDL is in
+//! `events` is a view. `outbox` and `leases` belong to the crates `outbox` and `db`. `spooled` is in the spool's file alone, whose DDL is in
 //! `migrations/webhook-ingest-spool`, and `seen` in both places.
 
 diesel::table! {
@@ -16,8 +16,60 @@ diesel::table! {
         received_at -> Instant,
         effective_at -> Instant,
         sequence -> Nullable<BigInt>,
+        client_id -> Nullable<Text>,
+        warnings -> Text,
+        problem -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        attempts -> Integer,
+        resolved_at -> Nullable<Instant>,
+        message_id -> Nullable<Text>,
+        replays -> Integer,
+        replayed_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    use db::types::Instant;
+
+    pending (intake) {
+        intake -> BigInt,
         lane -> Integer,
+        attempts -> Integer,
+        next_attempt_at -> Nullable<Instant>,
+        reason -> Nullable<Text>,
         email_key -> Nullable<Text>,
+        other_email_key -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::BigInt;
+    use db::types::Instant;
+
+    applied (intake) {
+        intake -> BigInt,
+        resolved_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use db::types::{Id, Instant};
+
+    /// The view of all three: where each event stands, and how it got there.
+    events (intake) {
+        intake -> BigInt,
+        event_id -> Id,
+        source -> Text,
+        event_type -> Nullable<Text>,
+        state -> Text,
+        stored_state -> Text,
+        body -> Binary,
+        received_at -> Instant,
+        effective_at -> Instant,
+        sequence -> Nullable<BigInt>,
         client_id -> Nullable<Text>,
         warnings -> Text,
         problem -> Nullable<Text>,
@@ -26,7 +78,6 @@ diesel::table! {
         next_attempt_at -> Nullable<Instant>,
         resolved_at -> Nullable<Instant>,
         message_id -> Nullable<Text>,
-        other_email_key -> Nullable<Text>,
         replays -> Integer,
         replayed_at -> Nullable<Instant>,
     }

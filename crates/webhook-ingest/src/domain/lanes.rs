@@ -38,7 +38,7 @@ pub fn lane_of(source: &str, client_id: Option<&str>, email: Option<&EmailKey>) 
     i32::from(digest.first().copied().unwrap_or_default()) % LANES
 }
 
-/// What `inbox.email_key` holds for an e-mail key: the key, or, for one too long to be indexed, a digest of it. The two can't meet:
+/// What `pending.email_key` holds for an e-mail key: the key, or, for one too long to be indexed, a digest of it. The two can't meet:
 /// a key always has an `@`, a digest never.
 #[must_use]
 pub fn email_column(key: &EmailKey) -> String {

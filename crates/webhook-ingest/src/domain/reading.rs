@@ -57,7 +57,7 @@ pub struct Said {
     pub sequence: Option<i64>,
     /// The lane its client's work is in.
     pub lane: i32,
-    /// The look-up key of the e-mail it names, as `inbox.email_key` holds it.
+    /// The look-up key of the e-mail it names, as `pending.email_key` holds it.
     pub email_key: Option<String>,
     /// That of the e-mail it moves its client to, if that is another.
     pub other_email_key: Option<String>,

@@ -13,7 +13,7 @@ use http_kit::caller::{Caller, Internal};
 use http_kit::problem::Failure;
 use tokio::time::{Instant, sleep_until};
 
-use crate::db::{inbox, listing};
+use crate::db::{listing, pending};
 use crate::domain::lanes::email_column;
 use crate::error::Error;
 use crate::state::State;
@@ -56,8 +56,8 @@ async fn is_pending(state: &State, name: &ClientName) -> DbResult<bool> {
     }
     let name = name.clone();
     let looked = state.database.read(move |conn| match &name {
-        ClientName::EmailKey(key) => inbox::email_is_pending(conn, &email_column(key)),
-        ClientName::ClientId(id) => inbox::client_is_pending(conn, id),
+        ClientName::EmailKey(key) => pending::names_email(conn, &email_column(key)),
+        ClientName::ClientId(id) => pending::names_client(conn, id),
     });
     looked.await
 }

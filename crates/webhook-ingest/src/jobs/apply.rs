@@ -32,7 +32,8 @@ use tokio::sync::watch;
 
 use super::lanes::Held;
 use super::pause;
-use crate::db::inbox::{self, Due};
+use crate::db::fates;
+use crate::db::pending::{self, Due};
 use crate::domain::fate::Fate;
 use crate::domain::lanes::Queue;
 use crate::domain::trail;
@@ -267,8 +268,11 @@ impl Worker {
         let (most, now) = (self.most, UtcTime::of(self.state.clock.now()));
         let queue = self.queue;
         let rows = self.state.database.read(move |conn| match queue {
-            Queue::Fresh => inbox::fresh(conn, &lanes, most),
-            Queue::Failing => inbox::failing(conn, &lanes, now, 1),
+            Queue::Fresh => pending::fresh(conn, &lanes, most),
+            Queue::Failing => {
+                let due = lanes.iter().filter_map(|lane| pending::failing(conn, *lane, now).transpose());
+                due.take(1).collect()
+            }
         });
         let mut rows = rows.await?;
         let mut bytes = 0;
@@ -342,7 +346,7 @@ impl Worker {
                 marks.extend(fates.marks.iter().cloned());
                 entries.extend(fates.entries.iter().cloned());
             }
-            inbox::mark(conn, &marks, UtcTime::of(now))?;
+            fates::mark(conn, &marks, UtcTime::of(now))?;
             outbox::insert_many(conn, &entries)?;
             Ok(held.len() == of_lanes.len())
         });

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{apply, pause};
-use crate::db::inbox;
+use crate::db::pending;
 use crate::domain::lanes::{LANES, Queue, WORKERS, worker_of};
 use crate::state::State;
 
@@ -184,9 +184,9 @@ async fn poll(state: Arc<State>, held: watch::Receiver<Held>, shutdown: Shutdown
             continue;
         }
         let now = UtcTime::of(state.clock.now());
-        let due = state
-            .database
-            .read(move |conn| Ok((inbox::lanes_with_fresh(conn)?, inbox::lanes_with_failing(conn, now)?)));
+        let due = state.database.read(move |conn| {
+            Ok((pending::lanes_with_fresh(conn)?, pending::lanes_with_failing(conn, now)?))
+        });
         match due.await {
             Ok((fresh, failing)) => {
                 fresh.into_iter().for_each(|lane| state.signals.wake(Queue::Fresh, lane));

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use contract::clock::{Clock, ManualClock, Timestamp};
-use contract::internal::ApplyResult;
+use contract::internal::{ApplyEvent, ApplyResult};
 use serde_json::{Value, json};
 use test_kit::database::both;
 use test_kit::waiting::eventually;
 
 use crate::http::{get, post};
 use crate::support::{
-    Ingest, NOBODY, ServiceApi, absent_id, config, each, event, registration, start, start_alone, start_with,
-    states,
+    Ingest, NOBODY, Row, ServiceApi, absent_id, config, each, event, registration, start, start_alone,
+    start_with, states,
 };
 
 const LIST: &str = "/api/webhooks/events";
@@ -73,6 +73,59 @@ async fn a_list_is_newest_first_and_filters_let_through_what_they_say() {
         let held = &list(&ingest, "state=held").await["events"][0];
         assert_eq!((&held["reason"], &held["state"]), (&json!("invalid_event"), &json!("held")));
         assert_eq!(held["receivedAt"], "2026-03-01T00:00:04.000500Z");
+        ingest.stop().await;
+    }
+}
+
+/// Whether it took effect at once or after failing, and whatever else became of it: each is in the list of its state, and no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_event_is_in_the_list_of_its_state_with_how_it_got_there() {
+    for on in both() {
+        let service_api = ServiceApi::start().await;
+        let verdicts = |late| {
+            move |event: &ApplyEvent| match event.event.identity().client_id.as_deref() {
+                Some("late") => (late, Some("our_fault".to_owned()).filter(|_| late == ApplyResult::Failed)),
+                Some("bad") => (ApplyResult::Failed, Some("our_fault".to_owned())),
+                Some("old") => (ApplyResult::Superseded, None),
+                Some("noted") => (ApplyResult::Applied, Some("noted".to_owned())),
+                _ => (ApplyResult::Applied, None),
+            }
+        };
+        service_api.behave(move |batch| each(batch, verdicts(ApplyResult::Failed)));
+        let (clock, hands) = Clock::manual(Clock::system().now());
+        let ingest = start_with(&on, config(&on, &service_api.url()), clock).await;
+        let mut made = Vec::new();
+        for client in ["late", "bad", "old", "noted", "good"] {
+            made.push(ingest.deliver(&registration(client, client)).await.text("eventId"));
+            hands.advance(Duration::from_millis(2));
+        }
+        let tried = |rows: &Vec<Row>| {
+            states(rows)[2..] == ["superseded", "applied", "applied"]
+                && rows[..2].iter().all(|row| row.attempts == 1)
+        };
+        eventually(|| ingest.inbox(), tried).await;
+        service_api.behave(move |batch| each(batch, verdicts(ApplyResult::Applied)));
+        hands.advance(Duration::from_secs(2));
+        eventually(|| ingest.inbox(), |rows| states(rows)[0] == "applied" && rows[1].attempts == 2).await;
+        for (state, expected) in [
+            ("applied", vec![(4, 0, Value::Null), (3, 0, json!("noted")), (0, 1, Value::Null)]),
+            ("pending", vec![(1, 2, json!("our_fault"))]),
+            ("superseded", vec![(2, 0, Value::Null)]),
+            ("held", vec![]),
+        ] {
+            let page = list(&ingest, &format!("state={state}")).await;
+            let events = page["events"].as_array().expect("events");
+            assert_eq!(events.len(), expected.len(), "{state}: {page}");
+            for (event, (number, attempts, reason)) in events.iter().zip(expected) {
+                assert_eq!((&event["eventId"], &event["state"]), (&json!(made[number]), &json!(state)));
+                assert_eq!((&event["attempts"], &event["reason"]), (&json!(attempts), &reason), "{event}");
+                assert_eq!(event["resolvedAt"].is_string(), state != "pending", "{event}");
+                let whole = ingest.ask("support", &format!("{LIST}/{}", made[number])).await.json();
+                assert_eq!(whole["nextAttemptAt"].is_string(), state == "pending", "{whole}");
+            }
+        }
+        let pages: Vec<String> = ids(&list(&ingest, "").await);
+        assert_eq!(pages, made.iter().rev().cloned().collect::<Vec<_>>());
         ingest.stop().await;
     }
 }

@@ -147,7 +147,7 @@ async fn an_event_that_fails_by_itself_is_tried_again_later_and_delays_no_other(
         service_api.behave(|batch| all(batch, ApplyResult::Applied, None));
         hands.advance(Duration::from_secs(3));
         let rows = eventually(|| ingest.inbox(), |rows| rows[0].state == "applied").await;
-        assert_eq!(rows[0].reason, None);
+        assert_eq!((rows[0].reason.as_deref(), rows[0].attempts), (None, 2));
         ingest.stop().await;
     }
 }

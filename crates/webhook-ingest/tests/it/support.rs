@@ -140,13 +140,17 @@ impl Ingest {
         self.tell("admin", "/api/webhooks/events/replay", &body.to_string()).await
     }
 
-    /// All rows of the inbox, by intake.
+    /// All events, by intake, with what the work list says of those that wait. Each must stand in one place alone.
     pub(crate) async fn inbox(&self) -> Vec<Row> {
-        let query = "select intake, event_id, source, event_type, state, lane as lane, email_key, other_email_key, client_id, warnings, problem, \
-                     reason, attempts as attempts from inbox order by intake";
-        let rows =
-            self.database.read(move |conn| Ok(on_backend!(conn, |c| diesel::sql_query(query).load(c))?));
-        rows.await.expect("the inbox can be read")
+        let rows = "select events.intake, event_id, source, event_type, state, pending.lane, email_key, other_email_key, events.client_id, \
+                    warnings, problem, events.reason, events.attempts from events left join pending on pending.intake = events.intake \
+                    order by events.intake";
+        let read = self.database.read(move |conn| {
+            let astray: Vec<Count> = on_backend!(&mut *conn, |c| diesel::sql_query(ASTRAY).load(c))?;
+            assert_eq!(astray[0].number, 0, "rows in no place, or in two");
+            Ok(on_backend!(conn, |c| diesel::sql_query(rows).load(c))?)
+        });
+        read.await.expect("the inbox can be read")
     }
 
     /// The payloads of what requests and lanes left in the outbox, in the order in which it was written: without [`Ingest::starts`].
@@ -232,8 +236,8 @@ pub(crate) struct Row {
     pub(crate) event_type: Option<String>,
     #[diesel(sql_type = Text)]
     pub(crate) state: String,
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    pub(crate) lane: i32,
+    #[diesel(sql_type = Nullable<diesel::sql_types::Integer>)]
+    pub(crate) lane: Option<i32>,
     #[diesel(sql_type = Nullable<Text>)]
     pub(crate) email_key: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
@@ -255,6 +259,15 @@ struct Count {
     #[diesel(sql_type = BigInt)]
     number: i64,
 }
+
+/// How many events are not where they should be: one that was accepted is on the work list or among the applied, any other on neither, and
+/// both hold nothing else.
+const ASTRAY: &str = "select (select count(*) from inbox \
+     left join pending on pending.intake = inbox.intake left join applied on applied.intake = inbox.intake \
+     where case when state = 'accepted' then 1 else 0 end <> \
+         case when pending.intake is null then 0 else 1 end + case when applied.intake is null then 0 else 1 end) \
+     + (select count(*) from pending where intake not in (select intake from inbox)) \
+     + (select count(*) from applied where intake not in (select intake from inbox)) as number";
 
 /// What a service says of its own start.
 const START: &str = "service.start";

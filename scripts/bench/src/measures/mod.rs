@@ -160,7 +160,7 @@ impl Ours {
 fn applied(postgres: &Postgres, (start, sent): (Instant, u64), megabytes: u64) -> Result<String, Error> {
     let until = Instant::now() + DRAINED;
     loop {
-        let pending = postgres.ask("select count(*) from webhook_ingest.inbox where state = 'pending'")?;
+        let pending = postgres.ask("select count(*) from webhook_ingest.pending")?;
         if pending == "0" {
             break;
         }

@@ -17,7 +17,7 @@ pub(super) const BACKLOG: u64 = 4_000;
 const SUSTAINED: u32 = 6;
 
 /// All that is still to be done for what was acknowledged: effects, and entries on their way to the trail.
-const UNFINISHED: &str = "select (select count(*) from webhook_ingest.inbox where state = 'pending') + \
+const UNFINISHED: &str = "select (select count(*) from webhook_ingest.pending) + \
                           (select coalesce(sum(count), 0) from webhook_ingest.outbox) + \
                           (select coalesce(sum(count), 0) from service_api.outbox)";
 
