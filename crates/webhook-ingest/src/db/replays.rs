@@ -1,6 +1,6 @@
 //! Having one stored event read again, by the mapping of today: decided and done in one transaction, with its entry on the trail.
-//! Whoever else replays the same event meanwhile waits for the row, and then finds it pending, or on its way from there; whoever delivers its twin meets the
-//! key in `seen`. Dying anywhere in here leaves the event as it was.
+//! Whoever else replays the same event meanwhile waits for the row, and then finds it pending, or on its way from there; whoever
+//! delivers its twin meets the key in `seen`. Dying anywhere in here leaves the event as it was.
 
 use auth::random::Random;
 use contract::audit::{Entry, Text};

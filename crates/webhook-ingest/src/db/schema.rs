@@ -1,6 +1,6 @@
 //! The tables of webhook-ingest as diesel sees them, one declaration for both databases. The DDL is in `migrations/webhook-ingest`;
-//! `events` is a view. `outbox` and `leases` belong to the crates `outbox` and `db`. `spooled` is in the spool's file alone, whose DDL is in
-//! `migrations/webhook-ingest-spool`, and `seen` in both places.
+//! `events` is a view. `outbox` and `leases` belong to the crates `outbox` and `db`. `spooled` is in the spool's file alone, whose DDL
+//! is in `migrations/webhook-ingest-spool`, and `seen` in both places.
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};

@@ -269,6 +269,7 @@ impl Worker {
         let queue = self.queue;
         let rows = self.state.database.read(move |conn| match queue {
             Queue::Fresh => pending::fresh(conn, &lanes, most),
+            // One lane each, so that whoever comes first here is in nobody's way: see the lanes' `run`.
             Queue::Failing => {
                 let due = lanes.iter().filter_map(|lane| pending::failing(conn, *lane, now).transpose());
                 due.take(1).collect()
