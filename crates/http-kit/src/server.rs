@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::HttpServer;
 use actix_web::dev::Server;
+use socket2::SockRef;
 use tokio::sync::watch;
 
 use crate::kit::Shared;
@@ -21,6 +22,10 @@ pub(crate) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long we wait for a client to close a connection that we are done with.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
+
+/// New connections that may wait to be accepted; of more the system drops some, and their clients try again only a second later. The
+/// system's own limit may be lower (Linux: `net.core.somaxconn`, 4,096).
+const BACKLOG: u32 = 4_096;
 
 /// Where and how a server listens.
 #[derive(Clone, Debug)]
@@ -125,12 +130,37 @@ pub(crate) fn bind(
         .h1_allow_half_closed(false)
         .tcp_nodelay(true)
         .shutdown_timeout(listen.drain.as_secs())
-        .disable_signals();
+        .disable_signals()
+        .backlog(BACKLOG);
     let server = match &listen.taken {
-        Some(taken) => server.listen(taken.try_clone()?)?,
+        Some(taken) => server.listen(deepened(taken)?)?,
         None => server.bind(&listen.address)?,
     };
     let address =
         server.addrs().first().copied().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
     Ok((address, server.run()))
+}
+
+/// The same socket with our backlog: the standard library's sockets have one of 128, which a burst of callers fills.
+fn deepened(taken: &TcpListener) -> io::Result<TcpListener> {
+    SockRef::from(taken).listen(BACKLOG.try_into().unwrap_or(i32::MAX))?;
+    taken.try_clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// Three hundred callers who come at once, before the first is accepted.
+    #[test]
+    fn a_taken_socket_holds_a_burst_of_new_connections() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let deepened = deepened(&taken).expect("the same socket");
+        let address = deepened.local_addr().expect("bound");
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(500));
+        let callers: Vec<TcpStream> = (0..300).map_while(|number| connect(number).ok()).collect();
+        assert_eq!(callers.len(), 300);
+    }
 }
