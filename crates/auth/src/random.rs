@@ -1,5 +1,6 @@
 //! Randomness, as a value that is handed around: the operating system's, or a repeatable one for tests. Nothing else draws any.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,6 +11,14 @@ use crate::digest::hmac_sha256;
 /// A source of random bytes. Clones draw from the same source, so no two draws repeat.
 #[derive(Debug, Clone)]
 pub struct Random(Source);
+
+/// What a thread asks the operating system for at once, in bytes: ids and salts are drawn several a request.
+const DRAWN: usize = 512;
+
+thread_local! {
+    /// Bytes drawn ahead, and how many of them were given away.
+    static AHEAD: RefCell<([u8; DRAWN], usize)> = const { RefCell::new(([0; DRAWN], DRAWN)) };
+}
 
 #[derive(Debug, Clone)]
 enum Source {
@@ -36,11 +45,8 @@ impl Random {
     /// guarantee of the system holds over a crash at any instruction.
     pub fn fill(&self, bytes: &mut [u8]) {
         match &self.0 {
-            Source::System(system) => {
-                if system.fill(bytes).is_err() {
-                    std::process::abort();
-                }
-            }
+            Source::System(system) if bytes.len() > DRAWN => draw(system, bytes),
+            Source::System(system) => AHEAD.with_borrow_mut(|ahead| give(system, ahead, bytes)),
             Source::Seeded { seed, drawn } => {
                 for chunk in bytes.chunks_mut(32) {
                     let number = drawn.fetch_add(1, Ordering::Relaxed);
@@ -57,5 +63,23 @@ impl Random {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
         bytes
+    }
+}
+
+/// Fills `bytes` from those drawn ahead, which are wiped as they are given: no byte is given twice, and none stays to be found.
+fn give(system: &SystemRandom, (ahead, given): &mut ([u8; DRAWN], usize), bytes: &mut [u8]) {
+    if DRAWN - *given < bytes.len() {
+        draw(system, ahead);
+        *given = 0;
+    }
+    for (to, from) in bytes.iter_mut().zip(ahead.iter_mut().skip(*given)) {
+        *to = std::mem::take(from);
+    }
+    *given += bytes.len();
+}
+
+fn draw(system: &SystemRandom, bytes: &mut [u8]) {
+    if system.fill(bytes).is_err() {
+        std::process::abort();
     }
 }

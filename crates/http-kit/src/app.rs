@@ -139,11 +139,11 @@ fn arrive(shared: &Shared, request: &ServiceRequest) -> Arrived {
 /// The `iss` of the internal token, if there is one and it holds.
 fn issuer(shared: &Shared, headers: &HeaderMap) -> Result<String, InternalToken> {
     let mut values = headers.get_all(INTERNAL_TOKEN);
-    let (Some(value), Some(ring)) = (values.next(), &shared.kit.credentials.internal) else {
+    let (Some(value), Some(gate)) = (values.next(), &shared.internal) else {
         return Err(InternalToken::Missing);
     };
     let token = value.to_str().ok().filter(|_| values.next().is_none()).ok_or(InternalToken::Invalid)?;
-    auth::internal_token::verify(ring, shared.kit.service, token, shared.kit.clock.now())
+    gate.admit(token, shared.kit.clock.now())
         .map(|issuer| issuer.to_string())
         .map_err(|_| InternalToken::Invalid)
 }

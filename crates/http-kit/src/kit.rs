@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use auth::bearer::BearerTokens;
+use auth::internal_token;
 use auth::keyring::KeyRing;
 use auth::random::Random;
 use contract::clock::Clock;
@@ -68,6 +69,8 @@ pub struct Kit {
 pub(crate) struct Shared {
     pub(crate) kit: Kit,
     pub(crate) refusals: Refusals,
+    /// Verifies internal tokens, if callers may show any.
+    pub(crate) internal: Option<internal_token::Gate>,
     /// How long a client may take to send a body that a handler waits for.
     pub(crate) body_deadline: Duration,
     draining: AtomicBool,
@@ -76,7 +79,9 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(kit: Kit, body_deadline: Duration) -> Arc<Self> {
         let refusals = Refusals::new(kit.clock.clone());
-        Arc::new(Self { kit, refusals, body_deadline, draining: AtomicBool::new(false) })
+        let internal = kit.credentials.internal.as_ref();
+        let internal = internal.map(|ring| internal_token::Gate::new(ring, kit.service));
+        Arc::new(Self { kit, refusals, internal, body_deadline, draining: AtomicBool::new(false) })
     }
 
     /// From now on the service answers what it has, and is not ready for more.

@@ -69,3 +69,19 @@ fn system_randomness_fills_all_bytes_and_never_repeats() {
         assert!(draws.iter().any(|draw| draw[byte] != 0), "byte {byte} is filled");
     }
 }
+
+/// What is drawn ahead for one thread is given once, in whatever sizes it is asked for.
+#[test]
+fn system_randomness_of_any_sizes_never_repeats() {
+    let random = Random::system();
+    let mut seen = std::collections::HashSet::new();
+    for size in (8..200).chain([504, 511, 512, 513, 4096]).cycle().take(2_000) {
+        let mut bytes = vec![0; size];
+        random.fill(&mut bytes);
+        for eight in bytes.chunks_exact(8) {
+            assert!(seen.insert(eight.to_owned()), "eight bytes came twice, or were not filled");
+        }
+    }
+    let elsewhere = std::thread::spawn(|| Random::system().bytes::<32>()).join().expect("a draw");
+    assert_ne!(elsewhere, random.bytes::<32>());
+}

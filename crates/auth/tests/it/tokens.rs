@@ -1,6 +1,6 @@
 //! Internal tokens.
 
-use auth::internal_token::{LIFETIME, issue, verify};
+use auth::internal_token::{Gate, LIFETIME, issue, verify};
 use auth::jwt::{JwtError, Signer};
 use serde_json::json;
 
@@ -58,4 +58,40 @@ fn the_key_rotates() {
     let token = issue(&ring(&["new", "old"]), "gateway", "service-api", at(NOW));
     let holds = |secrets: &[&str]| verify(&ring(secrets), "service-api", &token, at(NOW)).is_ok();
     assert!(holds(&["new"]) && holds(&["newer", "new"]) && !holds(&["old"]));
+}
+
+#[test]
+fn what_a_gate_remembers_holds_no_longer_than_the_token() {
+    let gate = Gate::new(&ring(&[SECRET]), "service-api");
+    let admit = |token: &str, now| gate.admit(token, at(now)).map(|issuer| issuer.to_string());
+    let token = issue(&ring(&[SECRET]), "gateway", "service-api", at(NOW));
+    for now in [NOW, NOW, NOW + LIFETIME - 1] {
+        assert_eq!(admit(&token, now), Ok("gateway".to_owned()));
+    }
+    assert_eq!(admit(&token, NOW + LIFETIME), Err(JwtError::Expired));
+    // A clock that is set back asks again.
+    assert_eq!(admit(&token, NOW - 1), Ok("gateway".to_owned()));
+    let not_before = Signer::new(ring(&[SECRET]))
+        .sign(&json!({ "iss": "gateway", "aud": "service-api", "nbf": NOW, "exp": NOW + 60 }))
+        .unwrap();
+    assert_eq!(admit(&not_before, NOW), Ok("gateway".to_owned()));
+    assert_eq!(admit(&not_before, NOW - 1), Err(JwtError::NotYet));
+}
+
+#[test]
+fn a_gate_that_remembers_tokens_admits_none_that_differs() {
+    let gate = Gate::new(&ring(&[SECRET]), "service-api");
+    let callers: Vec<String> = (0..20).map(|number| format!("caller-{number}")).collect();
+    for _ in 0..2 {
+        for caller in &callers {
+            let token = issue(&ring(&[SECRET]), caller, "service-api", at(NOW));
+            assert_eq!(gate.admit(&token, at(NOW)).map(|issuer| issuer.to_string()), Ok(caller.clone()));
+            for changed in [format!("{token}A"), token[..token.len() - 1].to_owned(), String::new()] {
+                assert!(gate.admit(&changed, at(NOW)).is_err(), "{changed}");
+            }
+            let other = issue(&ring(&[SECRET]), caller, "audit-log", at(NOW));
+            assert_eq!(gate.admit(&other, at(NOW)).err(), Some(JwtError::Claims));
+            assert!(!format!("{gate:?}").contains(&token));
+        }
+    }
 }
