@@ -17,6 +17,12 @@ pub fn text(value: &Value) -> serde_json::Result<String> {
     }
 }
 
+/// Is this a whole number that canonical JSON writes digit by digit?
+#[must_use]
+pub const fn is_whole(number: i64) -> bool {
+    number.unsigned_abs() <= WHOLE
+}
+
 /// Is this a value that `serde_json` writes canonically by itself, several times faster? Its maps are sorted by their keys' bytes, which
 /// for ASCII is the order of UTF-16 that the RFC asks for; its escapes are the RFC's; only numbers with a fraction differ.
 fn is_plain(value: &Value) -> bool {
@@ -24,7 +30,7 @@ fn is_plain(value: &Value) -> bool {
         Value::Null | Value::Bool(_) | Value::String(_) => true,
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
             (Some(positive), _) => positive <= WHOLE,
-            (None, Some(negative)) => negative.unsigned_abs() <= WHOLE,
+            (None, Some(negative)) => is_whole(negative),
             (None, None) => false,
         },
         Value::Array(items) => items.iter().all(is_plain),

@@ -4,9 +4,17 @@ use crate::conn::{Backend, Conn, Mode};
 use crate::connect::{Connector, LogFailures};
 use crate::error::{Class, DbError, DbResult};
 use crate::url::DatabaseUrl;
-use std::sync::Arc;
+use scheduled_thread_pool::ScheduledThreadPool;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+/// The threads that open connections and close idle ones, for all pools of the process: one of its own has three each, and all in one there are a
+/// dozen pools.
+static OPENERS: LazyLock<Arc<ScheduledThreadPool>> = LazyLock::new(|| {
+    let openers = ScheduledThreadPool::builder().num_threads(3).thread_name_pattern("db-open-{}");
+    Arc::new(openers.build())
+});
 
 /// How often a transaction that others were in the way of is run, at most. On SQLite only another process can be in the way, which
 /// `busy_timeout` has waited for already: callers are to hear of it before they lose patience.
@@ -68,6 +76,7 @@ impl Database {
             .min_idle(Some(0))
             .connection_timeout(options.checkout)
             .test_on_check_out(true)
+            .thread_pool(Arc::clone(&OPENERS))
             .error_handler(Box::new(LogFailures))
             .build_unchecked(connector.clone());
         Ok(Self {

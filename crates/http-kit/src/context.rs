@@ -28,12 +28,11 @@ impl RequestContext {
     /// Reads what came with a request. An `X-Request-Id` outside `[A-Za-z0-9._-]{1,64}` and an unreadable `traceparent` are
     /// replaced, never refused (W3C Trace Context, section 4.3).
     pub(crate) fn of_request(headers: &HeaderMap, clock: &Clock, random: &Random) -> Self {
-        let fresh = Self::fresh(clock, random);
-        let request_id =
-            one(headers, &REQUEST_ID).and_then(|text| text.parse().ok()).unwrap_or(fresh.request_id);
-        let (trace_id, flags) =
-            one(headers, &TRACEPARENT).and_then(parse_traceparent).unwrap_or((fresh.trace_id, fresh.flags));
-        Self { request_id, trace_id, span_id: fresh.span_id, flags }
+        let told = one(headers, &REQUEST_ID).and_then(|text| text.parse().ok());
+        let request_id = told.unwrap_or_else(|| RequestId::new(clock.now(), random.bytes()));
+        let told = one(headers, &TRACEPARENT).and_then(parse_traceparent);
+        let (trace_id, flags) = told.unwrap_or_else(|| (random.bytes(), 0));
+        Self { request_id, trace_id, span_id: random.bytes(), flags }
     }
 
     /// The request's id, as it is echoed in `X-Request-Id`.

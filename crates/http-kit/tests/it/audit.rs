@@ -300,6 +300,33 @@ fn a_sealed_entry_is_canonical_and_hides_persons() {
     assert_eq!(payload["target"]["kind"], "client");
 }
 
+/// Names beyond ASCII, in another order by bytes than by UTF-16, and numbers that ECMAScript does not hold.
+#[test]
+fn an_entry_with_odd_details_is_canonical_too() {
+    for (name, value) in [
+        ("\u{1f600}", 1_i64),
+        ("\u{ff5e}", -1),
+        ("large", (1 << 53) + 1),
+        ("small", i64::MIN),
+        ("z", 1 << 53),
+    ] {
+        let mut entry = entry();
+        entry.details.insert("\u{ffff}".to_owned(), true.into());
+        entry.details.insert(name.to_owned(), contract::audit::Value::List(vec![value.into()]));
+        let sealed = seal(&entry, &Random::seeded(7));
+        let payload: Value = serde_json::from_str(&sealed.payload).expect("JSON");
+        assert_eq!(
+            serde_json_canonicalizer::to_string(&payload).expect("canonical"),
+            sealed.payload,
+            "{name}"
+        );
+        assert!(payload["details"].get(name).is_some());
+    }
+    let counted = seal(&Entry { count: u64::MAX, ..entry() }, &Random::seeded(7));
+    let payload: Value = serde_json::from_str(&counted.payload).expect("JSON");
+    assert_eq!(serde_json_canonicalizer::to_string(&payload).expect("canonical"), counted.payload);
+}
+
 #[test]
 fn every_disclosure_opens_the_digest_at_its_pointer() {
     let sealed = seal(&entry(), &Random::seeded(7));

@@ -108,20 +108,37 @@ struct Lane {
 
 /// The lanes that have fresh rows: one probe of the index for each lane, however much waits.
 pub(crate) fn lanes_with_fresh(conn: &mut Conn) -> DbResult<Vec<i32>> {
-    let query = sql_query(lanes_with("attempts = 0"));
-    let found: Vec<Lane> = on_backend!(conn, |c| query.load(c))?;
+    let found: Vec<Lane> = match conn {
+        Conn::Postgres(conn) => prepared(
+            "select number as lane from generate_series(0, ?) as lanes (number) cross join lateral \
+             (select 1 from pending where attempts = 0 and lane = lanes.number limit 1) as found",
+        )
+        .bind::<Integer, _>(LANES - 1)
+        .load(conn)?,
+        Conn::Sqlite(conn) => sql_query(lanes_with("attempts = 0")).load(conn)?,
+    };
     Ok(found.into_iter().map(|row| row.lane).collect())
 }
 
 /// The lanes that have rows which are to be tried again by now.
 pub(crate) fn lanes_with_failing(conn: &mut Conn, now: UtcTime) -> DbResult<Vec<i32>> {
-    let due = "attempts > 0 and next_attempt_at <= $1";
-    let query = sql_query(lanes_with(due)).bind::<Instant, _>(now);
-    let found: Vec<Lane> = on_backend!(conn, |c| query.load(c))?;
+    let found: Vec<Lane> = match conn {
+        Conn::Postgres(conn) => prepared(
+            "select number as lane from generate_series(0, ?) as lanes (number) cross join lateral (select 1 from pending \
+             where attempts > 0 and lane = lanes.number and next_attempt_at <= ? limit 1) as found",
+        )
+        .bind::<Integer, _>(LANES - 1)
+        .bind::<Instant, _>(now)
+        .load(conn)?,
+        Conn::Sqlite(conn) => {
+            let due = lanes_with("attempts > 0 and next_attempt_at <= $1");
+            sql_query(due).bind::<Instant, _>(now).load(conn)?
+        }
+    };
     Ok(found.into_iter().map(|row| row.lane).collect())
 }
 
-/// A form that leaves no other plan than the probes: as `exists` it may become a walk over all that is pending.
+/// SQLite's form of the probes, which leaves no other plan: as `exists` it may become a walk over all that is pending.
 fn lanes_with(rows: &str) -> String {
     let probes = (0..LANES).map(|lane| {
         format!("select lane from (select lane from pending where lane = {lane} and {rows} limit 1) as found")
@@ -178,6 +195,8 @@ mod tests {
         let lanes: Vec<i32> = (0..LANES).collect();
         let now = UtcTime::of(NOW);
         let found = fresh(conn, &lanes, 160)?.len();
+        assert_eq!(lanes_with_fresh(conn)?, if found == 0 { Vec::new() } else { lanes });
+        assert_eq!(lanes_with_failing(conn, now)?, Vec::<i32>::new());
         failing(conn, 3, now)?;
         names_email(conn, "nobody@example.com")?;
         names_client(conn, "nobody")?;

@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::rt::spawn;
 use actix_web::web::{Bytes, Data, Json};
 use actix_web::{FromRequest, HttpRequest};
@@ -28,6 +28,12 @@ use crate::domain::trail;
 use crate::error::Error;
 use crate::state::{Answers, State};
 use contract::problems::Code;
+
+/// The headers of both schemes, read once: a name given as a text is read anew for each look-up.
+const OWN: HeaderName = HeaderName::from_static(webhook::HEADER);
+const ID: HeaderName = HeaderName::from_static(ID_HEADER);
+const TIMESTAMP: HeaderName = HeaderName::from_static(TIMESTAMP_HEADER);
+const SIGNATURE: HeaderName = HeaderName::from_static(standard_webhooks::SIGNATURE_HEADER);
 
 /// The path's source, known to us, while there is room for a delivery: both are asked before the body is read.
 pub(crate) struct Source(String);
@@ -97,13 +103,8 @@ async fn settle(state: Arc<State>, submission: Submission, lane: i32) -> Result<
 }
 
 fn shown(headers: &HeaderMap) -> Shown<'_> {
-    let values = |name: &str| headers.get_all(name).map(HeaderValue::as_bytes).collect();
-    Shown {
-        own: values(webhook::HEADER),
-        id: values(ID_HEADER),
-        timestamp: values(TIMESTAMP_HEADER),
-        signature: values(standard_webhooks::SIGNATURE_HEADER),
-    }
+    let values = |name: &HeaderName| headers.get_all(name).map(HeaderValue::as_bytes).collect();
+    Shown { own: values(&OWN), id: values(&ID), timestamp: values(&TIMESTAMP), signature: values(&SIGNATURE) }
 }
 
 /// Says on the trail who was claimed to call, and, now and then, what the bad signature looks like.

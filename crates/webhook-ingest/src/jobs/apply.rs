@@ -209,33 +209,36 @@ impl Worker {
         let again = |row: &Due, reason: &str| {
             Fate::again(row.attempts, Some(reason.to_owned()), now, &self.state.random)
         };
-        let (mut events, mut fates) = (Vec::new(), Vec::new());
+        let (mut events, mut called, mut fates) = (Vec::new(), Vec::new(), Vec::new());
         for row in &rows {
             match self.read(row) {
-                Some(event) => events.push((event, row)),
+                Some(event) => {
+                    called.push((event.event_id, row));
+                    events.push(event);
+                }
                 None => fates.push((row, again(row, "unreadable"))),
             }
         }
         let oldest = rows.iter().map(|row| Timestamp::from(row.received_at.0)).min();
         let age = oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
         let mut done = Step::Moved { full, age };
-        if !events.is_empty() {
-            match self.call(&events).await {
-                Ok(verdicts) => fates.extend(events.iter().map(|(event, row)| {
-                    let verdict = verdicts.get(&event.event_id);
+        if !called.is_empty() {
+            match self.call(events).await {
+                Ok(verdicts) => fates.extend(called.iter().map(|(event_id, row)| {
+                    let verdict = verdicts.get(event_id);
                     (*row, Fate::of(verdict, row.attempts, now, &self.state.random))
                 })),
-                Err(error) => match self.blame(&error, events.len()).await {
+                Err(error) => match self.blame(&error, called.len()).await {
                     Blame::Away => return Err(error.into()),
                     Blame::OneOfThem => {
-                        tracing::warn!(%error, lanes = ?self.lanes, events = events.len(), "a batch is taken apart");
-                        self.most = events.len().div_ceil(2);
+                        tracing::warn!(%error, lanes = ?self.lanes, events = called.len(), "a batch is taken apart");
+                        self.most = called.len().div_ceil(2);
                         return Ok(Step::Choked);
                     }
                     Blame::TheOne => {
                         tracing::error!(%error, lanes = ?self.lanes, "an event is set aside, to be tried again");
                         let reason = if error.may_be_either() { "no_answer" } else { "no_verdict" };
-                        fates.extend(events.iter().map(|(_, row)| (*row, again(row, reason))));
+                        fates.extend(called.iter().map(|(_, row)| (*row, again(row, reason))));
                         done = Step::SetAside;
                     }
                 },
@@ -317,8 +320,8 @@ impl Worker {
     }
 
     /// Has the events applied; the verdicts by event.
-    async fn call(&self, events: &[(ApplyEvent, &Due)]) -> Result<HashMap<EventId, ApplyVerdict>, CallError> {
-        let batch = ApplyBatch { events: events.iter().map(|(event, _)| event.clone()).collect() };
+    async fn call(&self, events: Vec<ApplyEvent>) -> Result<HashMap<EventId, ApplyVerdict>, CallError> {
+        let batch = ApplyBatch { events };
         let context = RequestContext::fresh(&self.state.clock, &self.state.random);
         fail_points::pass(FailPoint::LaneBeforeCall);
         let answer: ApplyVerdicts =
