@@ -41,14 +41,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::Integer;
-
-    identities (bucket) {
-        bucket -> Integer,
-    }
-}
-
-diesel::table! {
     use diesel::sql_types::{Nullable, Text};
     use db::types::{Id, Instant};
 

@@ -279,23 +279,25 @@ async fn an_event_that_waits_for_a_merge_of_its_client_goes_to_the_merged_one() 
     assert_eq!(page["totals"][0]["deposits"], "5", "{page}");
 }
 
-/// The digests of these two names begin with the same 22 bits.
-const OF_ONE_BUCKET: [&str; 2] = ["b684@x.org", "b4486@x.org"];
+/// The first numbers of names' locks, and of those of large transactions' turns.
+const NAMES: i32 = 0x6372_6d01;
+const TURNS: i32 = 0x6372_6d02;
+
+/// The digests of these two addresses, as names of the source `site`, begin with the same 32 bits: this number.
+const OF_ONE_NUMBER: ([&str; 2], i32) = (["b9909@x.org", "b18946@x.org"], -86_696_112);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_names_in_one_bucket_wait_for_each_other_and_are_two_clients() {
+async fn two_names_of_one_number_wait_for_each_other_and_are_two_clients() {
     let on = postgres();
     let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
-    let [ann, bob] = OF_ONE_BUCKET;
-    // In one batch they are one lock.
+    let ([ann, bob], number) = OF_ONE_NUMBER;
     one.applies(&[registered(1, None, Some(ann)), registered(2, None, Some(bob))]).await;
-    assert_eq!(one.texts("select cast(bucket as text) as text from identities").await, ["3826810"]);
     let (locked, is_locked) = tokio::sync::oneshot::channel();
     let (release, released) = mpsc::channel::<()>();
     let mut locked = Some(locked);
     let holding = one.database.write(move |conn| {
-        let lock = "select bucket from identities for update";
-        on_backend!(conn, |c| diesel::sql_query(lock).execute(c))?;
+        let lock = format!("select pg_advisory_xact_lock({NAMES}, {number})");
+        on_backend!(conn, |c| diesel::sql_query(&lock).execute(c))?;
         locked.take().expect("run once").send(()).expect("waited for");
         released.recv().expect("released");
         Ok(())
@@ -311,8 +313,39 @@ async fn two_names_in_one_bucket_wait_for_each_other_and_are_two_clients() {
         tokio::join!(takes_effect(&one, anns.to_vec()), takes_effect(&other, bobs.to_vec()), releasing);
     };
     let (held, ()) = tokio::join!(holding, race);
-    held.expect("the row was locked");
+    held.expect("the number was locked");
     assert_eq!(one.record(ann).await["firstName"], "Ann");
     assert_eq!(one.record(bob).await["firstName"], "Bob");
     assert_eq!(one.whole().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_names_wait_for_a_turn_and_few_do_not() {
+    let on = postgres();
+    let (one, other) = (Api::start(&on, NOBODY).await, Api::start(&on, NOBODY).await);
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let mut locked = Some(locked);
+    let holding = one.database.write(move |conn| {
+        let lock = format!("select pg_advisory_xact_lock({TURNS}, turn) from generate_series(0, 3) as turn");
+        on_backend!(conn, |c| diesel::sql_query(&lock).execute(c))?;
+        locked.take().expect("run once").send(()).expect("waited for");
+        released.recv().expect("released");
+        Ok(())
+    });
+    let many: Vec<ApplyEvent> = (0..40).map(|n| registered(n, Some(&format!("many-{n}")), None)).collect();
+    let race = async {
+        is_locked.await.expect("locked");
+        let beside = async {
+            wait_for_waiters(&one, "1").await;
+            takes_effect(&other, vec![registered(50, Some("few"), Some("few@x.org"))]).await;
+            assert_eq!(other.record("few@x.org").await["clientId"], "few");
+            assert_eq!(other.whole().await.len(), 1, "the many wait");
+            release.send(()).expect("held");
+        };
+        tokio::join!(takes_effect(&one, many), beside);
+    };
+    let (held, ()) = tokio::join!(holding, race);
+    held.expect("the turns were locked");
+    assert_eq!(one.whole().await.len(), 41);
 }

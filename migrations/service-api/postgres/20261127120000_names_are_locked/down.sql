@@ -1,0 +1,3 @@
+create table identities (
+    bucket integer not null primary key
+);

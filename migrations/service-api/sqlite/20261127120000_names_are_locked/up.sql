@@ -1,0 +1,2 @@
+-- As on PostgreSQL. Nobody ever wrote rows here.
+drop table identities;
