@@ -70,6 +70,18 @@ impl DbError {
         matches!(self.class(), Class::Unavailable | Class::Busy)
     }
 
+    /// The same error, of an insertion of what was not there a moment ago: that a key is taken now means that others were faster with it,
+    /// and that the transaction is to be run again.
+    #[must_use]
+    pub fn of_race(self) -> Self {
+        match self {
+            Self::Conflict { constraint } => {
+                Self::Busy(format!("others were faster with {constraint}").into())
+            }
+            other => other,
+        }
+    }
+
     /// A fault of ours, said in a sentence: for queries that find what their schema rules out.
     pub fn broken(what: impl Into<String>) -> Self {
         Self::Broken(what.into().into())

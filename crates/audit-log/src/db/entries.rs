@@ -132,6 +132,8 @@ struct Added {
     entry_id: Uid,
 }
 
+/// Looks whether an entry is there before it adds it, since an insertion that may meet its key costs twice one that does not. The key
+/// still decides: where another transaction was faster, this one is run again.
 fn add_postgres(conn: &mut PgConnection, rows: &[(i32, &Columns)]) -> DbResult<HashSet<Uid>> {
     fn column<'a, T>(rows: &[(i32, &'a Columns)], column: impl Fn(&'a Columns) -> T) -> Vec<T> {
         rows.iter().map(|(_, row)| column(row)).collect()
@@ -140,7 +142,8 @@ fn add_postgres(conn: &mut PgConnection, rows: &[(i32, &Columns)]) -> DbResult<H
         "insert into entries (time, received_at, entry_id, kind, category, actor_id, target_id, search, packed) \
          select time, received_at, entry_id, kind, category, actor_id, target_id, search, packed \
          from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?) with ordinality as t(time, received_at, entry_id, kind, category, \
-         actor_id, target_id, search, packed, n) order by n on conflict (entry_id) do nothing returning entry_id",
+         actor_id, target_id, search, packed, n) \
+         where (select e.entry_id from entries e where e.entry_id = t.entry_id) is null order by n returning entry_id",
     )
     .bind::<Array<Instant>, _>(column(rows, |row| row.time))
     .bind::<Array<Instant>, _>(column(rows, |row| row.received_at))
@@ -151,7 +154,8 @@ fn add_postgres(conn: &mut PgConnection, rows: &[(i32, &Columns)]) -> DbResult<H
     .bind::<Array<Nullable<Text>>, _>(column(rows, |row| row.target_id.as_deref()))
     .bind::<Array<Text>, _>(column(rows, |row| row.search.as_str()))
     .bind::<Array<Binary>, _>(column(rows, |row| row.packed.as_slice()))
-    .load::<Added>(conn)?;
+    .load::<Added>(conn)
+    .map_err(|error| DbError::from(error).of_race())?;
     Ok(added.into_iter().map(|row| row.entry_id).collect())
 }
 

@@ -42,14 +42,33 @@ struct Row {
 const EVENT_ID: &str = "eventId";
 const EFFECTIVE_AT: &str = "effectiveAt";
 
+const ADD: &str = "insert into activities (id, client, type, description, actor_type, actor_id, metadata, created_at, event_id, \
+    effective_at) select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const ADD_MISSING: &str = "insert into activities (id, client, type, description, actor_type, actor_id, metadata, created_at, event_id, \
+    effective_at) select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing";
+
+/// Adds new activities of clients.
+pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbResult<()> {
+    let rows = rows(activities)?;
+    match conn {
+        Conn::Postgres(_) if rows.is_empty() => {}
+        Conn::Postgres(conn) => _ = add_postgres(conn, ADD, &rows)?,
+        Conn::Sqlite(conn) => {
+            for row in &rows {
+                diesel::insert_into(activities::table).values(row).execute(conn)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Adds activities of clients; those that are there already stay as they are. Says how many were new.
-pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbResult<usize> {
-    let mut rows = activities.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
-    // As the key has them: those of new clients go to its end, one behind the other.
-    rows.sort_by_key(|row| (row.client, row.created_at, row.id));
+pub(crate) fn add_missing(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbResult<usize> {
+    let rows = rows(activities)?;
     match conn {
         Conn::Postgres(_) if rows.is_empty() => Ok(0),
-        Conn::Postgres(conn) => add_postgres(conn, &rows),
+        Conn::Postgres(conn) => add_postgres(conn, ADD_MISSING, &rows),
         Conn::Sqlite(conn) => {
             let mut added = 0;
             for row in &rows {
@@ -61,25 +80,29 @@ pub(crate) fn add(conn: &mut Conn, activities: &[(ClientRef, Activity)]) -> DbRe
     }
 }
 
-fn add_postgres(conn: &mut PgConnection, rows: &[Row]) -> DbResult<usize> {
+fn rows(activities: &[(ClientRef, Activity)]) -> DbResult<Vec<Row>> {
+    let mut rows = activities.iter().map(Row::of).collect::<DbResult<Vec<_>>>()?;
+    // As the key has them: those of new clients go to its end, one behind the other.
+    rows.sort_by_key(|row| (row.client, row.created_at, row.id));
+    Ok(rows)
+}
+
+fn add_postgres(conn: &mut PgConnection, statement: &'static str, rows: &[Row]) -> DbResult<usize> {
     let id = |column: fn(&Row) -> Uid| rows.iter().map(column).collect::<Vec<_>>();
     let text = |column: fn(&Row) -> &str| rows.iter().map(column).collect::<Vec<_>>();
     let maybe = |column: fn(&Row) -> Option<&str>| rows.iter().map(column).collect::<Vec<_>>();
-    let added = prepared(
-        "insert into activities (id, client, type, description, actor_type, actor_id, metadata, created_at, \
-         event_id, effective_at) select * from unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
-    )
-    .bind::<Array<Id>, _>(id(|row| row.id))
-    .bind::<Array<Id>, _>(id(|row| row.client))
-    .bind::<Array<Text>, _>(text(|row| &row.activity_type))
-    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.description.as_deref()))
-    .bind::<Array<Text>, _>(text(|row| &row.actor_type))
-    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.actor_id.as_deref()))
-    .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.metadata.as_deref()))
-    .bind::<Array<Instant>, _>(rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Id>>, _>(rows.iter().map(|row| row.event_id).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Instant>>, _>(rows.iter().map(|row| row.effective_at).collect::<Vec<_>>())
-    .execute(conn)?;
+    let added = prepared(statement)
+        .bind::<Array<Id>, _>(id(|row| row.id))
+        .bind::<Array<Id>, _>(id(|row| row.client))
+        .bind::<Array<Text>, _>(text(|row| &row.activity_type))
+        .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.description.as_deref()))
+        .bind::<Array<Text>, _>(text(|row| &row.actor_type))
+        .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.actor_id.as_deref()))
+        .bind::<Array<Nullable<Text>>, _>(maybe(|row| row.metadata.as_deref()))
+        .bind::<Array<Instant>, _>(rows.iter().map(|row| row.created_at).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Id>>, _>(rows.iter().map(|row| row.event_id).collect::<Vec<_>>())
+        .bind::<Array<Nullable<Instant>>, _>(rows.iter().map(|row| row.effective_at).collect::<Vec<_>>())
+        .execute(conn)?;
     Ok(added)
 }
 

@@ -214,7 +214,7 @@ pub(crate) fn record_impersonations(conn: &mut Conn, told: &[Impersonation]) -> 
         .iter()
         .filter_map(|token| Some((*live.get(&token.client)?, deeds::impersonated(token))))
         .collect();
-    activities::add(conn, &activities)
+    activities::add_missing(conn, &activities)
 }
 
 impl Change {

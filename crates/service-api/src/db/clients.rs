@@ -231,6 +231,21 @@ pub(crate) fn of_client_id(conn: &mut Conn, client_id: &str) -> DbResult<Vec<Cli
     rows.into_iter().map(Row::into_client).collect()
 }
 
+/// Adds clients. An insertion that may find its row there costs far more than one that does not, so this is not [`save`].
+pub(crate) fn add(conn: &mut Conn, new: &[Client]) -> DbResult<()> {
+    let rows = new.iter().map(Written::of).collect::<DbResult<Vec<_>>>()?;
+    match conn {
+        Conn::Postgres(_) if rows.is_empty() => Ok(()),
+        Conn::Postgres(conn) => writing::add_postgres(conn, &rows),
+        Conn::Sqlite(conn) => {
+            for row in &rows {
+                diesel::insert_into(clients::table).values(row).execute(conn)?;
+            }
+            Ok(())
+        }
+    }
+}
+
 /// Writes these clients as they are now. Those merged into others come first: an address that moves on must be free by then.
 pub(crate) fn save(conn: &mut Conn, changed: &[Client]) -> DbResult<()> {
     let (merged, live): (Vec<&Client>, _) = changed.iter().partition(|client| client.merged_into.is_some());

@@ -68,7 +68,9 @@ fn other_holders(
 pub(crate) fn save(conn: &mut Conn, records: Records, now: Timestamp) -> DbResult<()> {
     let Records { book, ledger } = records;
     let (people, money) = (book.into_changes(), ledger.into_changes());
+    // An address that moves on must be free before a new client has it.
     clients::save(conn, &people.clients)?;
+    clients::add(conn, &people.new)?;
     client_emails::add(conn, &people.former)?;
     accounts::remove(conn, &money.gone)?;
     merging::hand_over(conn, &people.merged)?;

@@ -48,7 +48,9 @@ pub(crate) struct Merged {
 /// What is to be written, everything sorted by id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// New and changed records, as they are now.
+    /// Records that were not there, as they are now.
+    pub(crate) new: Vec<Client>,
+    /// Changed records, as they are now.
     pub(crate) clients: Vec<Client>,
     /// Addresses of theirs that are not the ones in their records; some may be known as such.
     pub(crate) former: Vec<(ClientRef, EmailKey)>,
@@ -144,8 +146,9 @@ impl Book {
     pub(crate) fn into_changes(mut self) -> Changes {
         let (former, returned) = self.addresses_to_write();
         let Touched { clients, merged } = self.changes;
-        let clients = clients.into_iter().filter_map(|id| self.clients.remove(&id)).collect();
-        Changes { clients, former, returned, merged }
+        let touched = clients.into_iter().filter_map(|id| self.clients.remove(&id));
+        let (clients, new) = touched.partition(|client| self.loaded.contains_key(&client.id));
+        Changes { new, clients, former, returned, merged }
     }
 
     /// The former addresses of all who changed, as far as this book knows them, and who may have got one of theirs back: whose

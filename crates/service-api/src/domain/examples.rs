@@ -76,9 +76,9 @@ impl Shelf {
         let ledger = Ledger::new(self.accounts.values().cloned(), self.transactions.values().cloned());
         let mut records = Records { book, ledger };
         let effects = batch.iter().map(|told| self.hear(&mut records, told)).collect();
-        let Changes { clients, former, returned, merged } = records.book.into_changes();
+        let Changes { new, clients, former, returned, merged } = records.book.into_changes();
         let LedgerChanges { accounts, gone, transactions, .. } = records.ledger.into_changes();
-        self.clients.extend(clients.into_iter().map(|client| (client.id, client)));
+        self.clients.extend(new.into_iter().chain(clients).map(|client| (client.id, client)));
         self.former.extend(former);
         self.accounts.retain(|id, _| !gone.contains(id));
         merged.iter().for_each(|merged| self.hand_over(*merged));
