@@ -20,6 +20,7 @@ use http_kit::audit::seal;
 use super::inbox::{self, ACCEPTED, NewRow};
 use super::seen::{self, Seen};
 use crate::domain::delivery::{Delivery, Settled, Verdict};
+use crate::domain::packing::pack;
 use crate::domain::reading::{Said, Standing};
 use crate::domain::trail;
 
@@ -204,7 +205,7 @@ pub(crate) fn row(delivery: Kept<'_>, reuse: bool) -> DbResult<NewRow<'_>> {
         source: delivery.source,
         event_type: delivery.said.event_type.as_deref(),
         state,
-        body: delivery.body,
+        body: pack(delivery.body),
         received_at: UtcTime::of(delivery.received_at),
         effective_at: UtcTime::of(delivery.said.effective_at),
         sequence: delivery.said.sequence,

@@ -83,6 +83,7 @@ mod tests {
     use tempfile::TempDir;
     use test_kit::database::both;
 
+    use super::super::body::Body;
     use super::super::deliveries::tests::{NOW, Told, body, submission};
     use super::super::deliveries::{self, Submission};
     use super::super::spooled;
@@ -194,7 +195,7 @@ mod tests {
         #[diesel(sql_type = Text)]
         state: String,
         #[diesel(sql_type = Binary)]
-        body: Vec<u8>,
+        body: Body,
     }
 
     /// Whatever way deliveries take, and in whatever order: each event is to take effect once, each that can't be read is held once,
@@ -209,7 +210,7 @@ mod tests {
         let rows = rows.await.expect("the inbox can be read");
         let mut states: BTreeMap<Told, Vec<&str>> = BTreeMap::new();
         for row in &rows {
-            if let Some(told) = by_body.get(&row.body) {
+            if let Some(told) = by_body.get(&row.body.0) {
                 states.entry(*told).or_default().push(&row.state);
             }
         }

@@ -13,6 +13,7 @@ use db::types::{Uid, UtcTime};
 use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 
+use super::body::Body;
 use super::listing::{self, Whole};
 use super::schema::{events, inbox};
 use super::seen;
@@ -24,7 +25,7 @@ use crate::domain::reading::{Said, Signed, Standing};
 #[diesel(table_name = events)]
 struct Rest {
     source: String,
-    body: Vec<u8>,
+    body: Body,
     message_id: Option<String>,
     intake: i64,
     sequence: Option<i64>,
@@ -51,7 +52,7 @@ pub(crate) fn find(conn: &mut Conn, id: EventId, words: &KycWords) -> DbResult<O
 /// What the event says by the mapping of today, as service-api is told it; `None` if it is no event by that.
 fn said(event_id: EventId, rest: Rest, words: &KycWords) -> Option<ApplyEvent> {
     let received_at = Timestamp::from(rest.received_at.0);
-    let Reading::Known(envelope) = read(&rest.body, words, received_at) else { return None };
+    let Reading::Known(envelope) = read(&rest.body.0, words, received_at) else { return None };
     Some(ApplyEvent {
         event_id,
         source: rest.source,
@@ -67,7 +68,8 @@ fn said(event_id: EventId, rest: Rest, words: &KycWords) -> Option<ApplyEvent> {
 fn prospect(conn: &mut Conn, id: EventId, rest: &Rest, words: &KycWords) -> DbResult<Prospect> {
     let message_id = rest.message_id.as_deref();
     let received_at = rest.received_at.0.into();
-    let said = Said::read(Signed { source: &rest.source, message_id, body: &rest.body, received_at }, words);
+    let said =
+        Said::read(Signed { source: &rest.source, message_id, body: &rest.body.0, received_at }, words);
     let outcome = |outcome, other| Prospect { outcome, errors: Vec::new(), other };
     match said.standing {
         Standing::Unrecognized => return Ok(outcome(ProspectOutcome::Unrecognized, None)),

@@ -25,7 +25,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) source: &'a str,
     pub(crate) event_type: Option<&'a str>,
     pub(crate) state: &'static str,
-    pub(crate) body: &'a [u8],
+    /// Packed.
+    pub(crate) body: Vec<u8>,
     pub(crate) received_at: UtcTime,
     pub(crate) effective_at: UtcTime,
     pub(crate) sequence: Option<i64>,
@@ -111,7 +112,7 @@ fn add_postgres(conn: &mut PgConnection, rows: &[NewRow<'_>]) -> DbResult<()> {
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.source).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(rows.iter().map(|row| row.event_type).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.state).collect::<Vec<_>>())
-    .bind::<Array<Binary>, _>(rows.iter().map(|row| row.body).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(rows.iter().map(|row| row.body.as_slice()).collect::<Vec<_>>())
     .bind::<Array<Instant>, _>(rows.iter().map(|row| row.received_at).collect::<Vec<_>>())
     .bind::<Array<Instant>, _>(rows.iter().map(|row| row.effective_at).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.sequence).collect::<Vec<_>>())

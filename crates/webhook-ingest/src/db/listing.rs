@@ -15,6 +15,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use serde::de::DeserializeOwned;
 
+use super::body::Body;
 use super::schema::events;
 use crate::domain::search::Filter;
 
@@ -47,7 +48,7 @@ pub(super) struct Whole {
     sequence: Option<i64>,
     warnings: String,
     next_attempt_at: Option<UtcTime>,
-    body: Vec<u8>,
+    body: Body,
 }
 
 /// The newest events that the filter lets through, at most `limit`, all of them older than `after` if that is given.
@@ -162,7 +163,7 @@ pub(super) fn details(whole: Whole) -> DbResult<EventDetails> {
     let Whole { row, intake, sequence, warnings, next_attempt_at, body } = whole;
     let problem = held_because(&row);
     let warnings = stored(row.event_id, &warnings).unwrap_or_default();
-    let (body, body_is_exact) = match String::from_utf8(body) {
+    let (body, body_is_exact) = match String::from_utf8(body.0) {
         Ok(text) => (text, true),
         Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
     };

@@ -2,6 +2,7 @@
 //! deliveries: in our own tables, or in the spool's file while those are out of reach.
 
 pub(crate) mod backlog;
+mod body;
 pub(crate) mod deliveries;
 pub(crate) mod drain;
 pub(crate) mod fates;

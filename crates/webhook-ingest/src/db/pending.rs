@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer};
 use diesel::{PgConnection, sql_query};
 
+use super::body::Body;
 use super::schema::{inbox, pending};
 use crate::domain::lanes::LANES;
 
@@ -33,7 +34,7 @@ pub(crate) struct Due {
     pub(crate) lane: i32,
     event_id: Uid,
     pub(crate) source: String,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Body,
     pub(crate) received_at: UtcTime,
     pub(crate) effective_at: UtcTime,
     pub(crate) sequence: Option<i64>,

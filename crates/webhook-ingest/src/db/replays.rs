@@ -14,6 +14,7 @@ use db::{Conn, DbError, DbResult, on_backend};
 use diesel::prelude::*;
 use http_kit::audit::seal;
 
+use super::body::Body;
 use super::inbox::ACCEPTED;
 use super::pending::Waiting;
 use super::schema::{events, inbox, pending};
@@ -36,7 +37,7 @@ pub(crate) struct Order {
 struct Row {
     intake: i64,
     source: String,
-    body: Vec<u8>,
+    body: Body,
     message_id: Option<String>,
     received_at: UtcTime,
 }
@@ -61,7 +62,7 @@ pub(crate) fn replay(
         Signed {
             source: &row.source,
             message_id: row.message_id.as_deref(),
-            body: &row.body,
+            body: &row.body.0,
             received_at: row.received_at.0.into(),
         },
         kyc_words,

@@ -5,6 +5,7 @@ pub mod fate;
 pub mod history;
 pub mod lanes;
 pub mod looks;
+pub mod packing;
 pub mod reading;
 pub mod replay;
 pub mod search;

@@ -281,7 +281,7 @@ impl Worker {
         let mut rows = rows.await?;
         let mut bytes = 0;
         let fitting = rows.iter().take_while(|row| {
-            bytes += row.body.len();
+            bytes += row.body.0.len();
             bytes <= BATCH_BYTES
         });
         let fitting = fitting.count().max(1);
@@ -304,7 +304,7 @@ impl Worker {
     /// no longer an event.
     fn read_again(&self, row: &Due) -> Option<ApplyEvent> {
         let Reading::Known(envelope) =
-            events::read(&row.body, &self.state.kyc_words, Timestamp::from(row.received_at.0))
+            events::read(&row.body.0, &self.state.kyc_words, Timestamp::from(row.received_at.0))
         else {
             return None;
         };
