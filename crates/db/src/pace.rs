@@ -2,15 +2,18 @@
 //! [`Pressure`] says how hard a batch writer is at work, [`Pace`] how long others should leave it alone. Nothing in here stops anybody for
 //! good, and nothing may rest on it but speed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// As many items in one commit mean that callers queue.
-const CROWD: usize = 24;
+/// As many items in one commit are a crowd.
+const CROWD: usize = 12;
+
+/// So many crowded batches within [`RECENT`] mean that callers queue; fewer are what one slow commit leaves behind.
+const CROWDS: usize = 4;
 
 /// A crowded batch says nothing about the present after so long.
-const RECENT: Duration = Duration::from_millis(50);
+const RECENT: Duration = Duration::from_millis(100);
 
 /// How often who rests looks up.
 const LOOK: Duration = Duration::from_millis(10);
@@ -22,39 +25,28 @@ const RESTS: u32 = 9;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How hard a batch writer is at work; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Pressure(Arc<Crowd>);
-
-#[derive(Debug)]
-struct Crowd {
-    start: Instant,
-    /// When the last crowded batch was taken, in microseconds since `start`; [`NEVER`] before the first.
-    seen: AtomicU64,
-}
-
-const NEVER: u64 = u64::MAX;
-
-impl Default for Pressure {
-    fn default() -> Self {
-        Self(Arc::new(Crowd { start: Instant::now(), seen: AtomicU64::new(NEVER) }))
-    }
+#[derive(Debug, Clone, Default)]
+pub struct Pressure {
+    /// When the last crowded batches were taken, at most [`CROWDS`], the oldest in front.
+    crowded: Arc<Mutex<VecDeque<Instant>>>,
 }
 
 impl Pressure {
     /// A batch of so many items was taken.
     pub(crate) fn note(&self, items: usize) {
         if items >= CROWD {
-            let now = u64::try_from(self.0.start.elapsed().as_micros()).unwrap_or(NEVER);
-            self.0.seen.store(now, Ordering::Relaxed);
+            let mut crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+            if crowded.len() == CROWDS {
+                crowded.pop_front();
+            }
+            crowded.push_back(Instant::now());
         }
     }
 
     /// Do callers queue now? Small batches between crowded ones say nothing: with several threads one takes what another left.
     fn is_high(&self) -> bool {
-        match self.0.seen.load(Ordering::Relaxed) {
-            NEVER => false,
-            seen => self.0.start.elapsed().saturating_sub(Duration::from_micros(seen)) < RECENT,
-        }
+        let crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        crowded.len() == CROWDS && crowded.front().is_some_and(|taken| taken.elapsed() < RECENT)
     }
 }
 
@@ -99,8 +91,14 @@ mod tests {
         let pace = Pace::behind(pressure.clone());
         let young = Duration::from_secs(1);
         assert!(is_at_work(&pace, took, young).await, "nothing was written yet");
-        pressure.note(CROWD - 1);
+        for _ in 0..CROWDS {
+            pressure.note(CROWD - 1);
+        }
         assert!(is_at_work(&pace, took, young).await, "nobody queues");
+        for _ in 1..CROWDS {
+            pressure.note(CROWD);
+        }
+        assert!(is_at_work(&pace, took, young).await, "a slow commit leaves a crowd or two behind");
         // A batch that was taken long ago is no pressure: noted again and again, until one look comes within its time.
         let mut rests = false;
         for _ in 0..1_000 {
@@ -118,7 +116,9 @@ mod tests {
     #[tokio::test]
     async fn a_rest_ends_with_what_it_is_for() {
         let pressure = Pressure::default();
-        pressure.note(CROWD);
+        for _ in 0..CROWDS {
+            pressure.note(CROWD);
+        }
         Pace::behind(pressure).rest(Duration::from_secs(3_600), Duration::ZERO).await;
     }
 }
