@@ -33,6 +33,10 @@ impl EmailKey {
         if local.is_empty() || domain.is_empty() {
             return None;
         }
+        if address.is_ascii() {
+            // Most are, and then there is nothing but case to all that follows.
+            return Some(Self(address.to_ascii_lowercase()));
+        }
         let labels: Vec<String> = domain.split('.').map(label_key).collect();
         let key = format!("{}@{}", fold(local), labels.join("."));
         (!is_long(&key)).then_some(Self(key))

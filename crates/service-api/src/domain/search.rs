@@ -24,6 +24,9 @@ pub(crate) fn text_of(client: &Client) -> String {
 /// A text in which case makes no difference, nor of how many characters a letter is composed. Each character goes by way of its
 /// capital on its own, so that a part of a text folds as the whole does: σ at a word's end is the same as within.
 pub(crate) fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.nfd().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfc().collect()
 }
 
