@@ -166,11 +166,7 @@ fn claim<'a>(
     }
     let wanted: Vec<Seen> = firsts
         .iter()
-        .map(|(key, first)| Seen {
-            key: (*key).to_owned(),
-            event_id: Uid::of(first.event_id),
-            facts: first.said.facts.to_vec(),
-        })
+        .map(|(key, first)| Seen::new(key, Uid::of(first.event_id), &first.said.facts))
         .collect();
     let added = seen::add_new(conn, &wanted)?;
     let taken: Vec<&[u8]> = firsts.keys().copied().filter(|key| !added.contains(*key)).collect();
@@ -178,7 +174,7 @@ fn claim<'a>(
     deliveries
         .iter()
         .map(|(key, delivery)| match (holders.get(*key), firsts.get(key)) {
-            (Some(holder), _) if holder.facts == delivery.said.facts => Ok(Claim::Same(
+            (Some(holder), _) if holder.is_same(&delivery.said.facts) => Ok(Claim::Same(
                 EventId::from_uuid(holder.event_id.0)
                     .map_err(|_| DbError::broken("seen.event_id is no event id"))?,
             )),

@@ -89,7 +89,7 @@ fn prospect(conn: &mut Conn, id: EventId, rest: &Rest, words: &KycWords) -> DbRe
     let Some(holder) = holder else { return Ok(outcome(ProspectOutcome::Replayable, None)) };
     let other =
         EventId::from_uuid(holder.event_id.0).map_err(|_| DbError::broken("seen.event_id is no event id"))?;
-    let word = match holder.facts == said.facts {
+    let word = match holder.is_same(&said.facts) {
         true => ProspectOutcome::SameEventKept,
         false => ProspectOutcome::EventIdReused,
     };

@@ -133,7 +133,7 @@ fn take_key(conn: &mut Conn, order: &Order, said: &Said) -> DbResult<Option<Obst
 }
 
 fn holder(conn: &mut Conn, key: &[u8], event_id: EventId, said: &Said) -> DbResult<Holder> {
-    let own = Seen { key: key.to_owned(), event_id: Uid::of(event_id), facts: said.facts.to_vec() };
+    let own = Seen::new(key, Uid::of(event_id), &said.facts);
     if seen::add_new(conn, std::slice::from_ref(&own))?.contains(key) {
         return Ok(Holder::Own);
     }
@@ -144,7 +144,7 @@ fn holder(conn: &mut Conn, key: &[u8], event_id: EventId, said: &Said) -> DbResu
     }
     let first =
         EventId::from_uuid(there.event_id.0).map_err(|_| DbError::broken("seen.event_id is no event id"))?;
-    Ok(if there.facts == own.facts { Holder::Twin(first) } else { Holder::Other(first) })
+    Ok(if there.is_same(&said.facts) { Holder::Twin(first) } else { Holder::Other(first) })
 }
 
 /// Puts the row back to work, with what it says by today's reading. Its intake number stays, and with it its place in the order.
