@@ -16,7 +16,9 @@ use http_kit::client::{CallError, InternalClient};
 use http_kit::context::RequestContext;
 use http_kit::server::Shutdown;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 
 const LEASE: &str = "outbox";
 /// Only an owner that died makes others wait for its end.
@@ -47,6 +49,8 @@ pub struct Shipper {
     wake: Wake,
     owner: String,
     lease: Option<(Lease, Timestamp)>,
+    /// Held while the lease is being taken: that goes on even when nobody waits for it any more.
+    taking: Arc<Mutex<()>>,
     set_aside: Vec<i64>,
     /// How many of them came one after the other, until now.
     in_a_row: usize,
@@ -95,6 +99,7 @@ impl Shipper {
             wake,
             owner,
             lease: None,
+            taking: Arc::default(),
             set_aside: Vec::new(),
             in_a_row: 0,
             since,
@@ -124,11 +129,20 @@ impl Shipper {
             () = self.work() => {}
             () = shutdown.requested() => {}
         }
-        if let Some((lease, _)) = self.lease.take() {
-            let now = self.clock.now().into();
-            if let Err(error) = self.database.write(move |conn| lease::release(conn, &lease, now)).await {
-                tracing::debug!(%error, "the outbox's lease runs out by itself");
-            }
+        self.give_back().await;
+    }
+
+    /// Gives the lease back, whether or not we heard that it is ours.
+    async fn give_back(&self) {
+        let _taken = self.taking.lock().await;
+        let (owner, now) = (self.owner.clone(), self.clock.now().into());
+        let given_back =
+            self.database.write(move |conn| match lease::acquire(conn, LEASE, &owner, now, LEASE_TTL)? {
+                Some(lease) => lease::release(conn, &lease, now),
+                None => Ok(()),
+            });
+        if let Err(error) = given_back.await {
+            tracing::debug!(%error, "the outbox's lease runs out by itself");
         }
     }
 
@@ -203,11 +217,12 @@ impl Shipper {
         if self.lease.as_ref().is_some_and(|(_, until)| now.plus(LEASE_LEFT) <= *until) {
             return Ok(true);
         }
-        let owner = self.owner.clone();
-        let taken = self
-            .database
-            .write(move |conn| lease::acquire(conn, LEASE, &owner, now.into(), LEASE_TTL))
-            .await?;
+        let (owner, taking) = (self.owner.clone(), Arc::clone(&self.taking).lock_owned().await);
+        let taken = self.database.write(move |conn| {
+            let _taking = &taking;
+            lease::acquire(conn, LEASE, &owner, now.into(), LEASE_TTL)
+        });
+        let taken = taken.await?;
         self.lease = taken.map(|lease| (lease, now.plus(LEASE_TTL)));
         Ok(self.lease.is_some())
     }

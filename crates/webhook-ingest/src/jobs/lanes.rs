@@ -60,7 +60,9 @@ pub(super) async fn run(state: Arc<State>, shutdown: Shutdown) {
         tasks.spawn(supervise(Arc::clone(&state), queue, lanes, held.subscribe(), shutdown.clone()));
     }
     tasks.spawn(poll(Arc::clone(&state), held.subscribe(), shutdown.clone()));
-    let working = async {
+    let (at_work, is_over) = watch::channel(());
+    let working = async move {
+        let _at_work = at_work;
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the lanes did not end well");
@@ -68,11 +70,8 @@ pub(super) async fn run(state: Arc<State>, shutdown: Shutdown) {
         }
     };
     let owner = owner(&state);
-    // The leases are kept up until the last worker has finished.
-    tokio::select! {
-        () = working => {}
-        () = keep(&state, &owner, &held) => {}
-    }
+    // The leases are kept up until the last worker has finished, and given back once none can be taken any more.
+    tokio::join!(working, keep(&state, &owner, &held, is_over));
     give_back(&state, &owner, &held).await;
 }
 
@@ -94,8 +93,9 @@ async fn supervise(
     }
 }
 
-/// Takes free lanes and renews those it has, for ever.
-async fn keep(state: &State, owner: &str, held: &watch::Sender<Held>) {
+/// Takes free lanes and renews those it has, until the other end of `over` is gone: never in the middle, for what was begun takes lanes
+/// all the same.
+async fn keep(state: &State, owner: &str, held: &watch::Sender<Held>, mut over: watch::Receiver<()>) {
     loop {
         let (before, owner, now) = (held.borrow().clone(), owner.to_owned(), state.clock.now());
         let kept = state.database.write(move |conn| keep_once(conn, &before, &owner, now)).await;
@@ -114,7 +114,10 @@ async fn keep(state: &State, owner: &str, held: &watch::Sender<Held>) {
                 false
             }
         };
-        tokio::time::sleep(if complete { RENEW } else { ASK }).await;
+        tokio::select! {
+            () = tokio::time::sleep(if complete { RENEW } else { ASK }) => {}
+            _ = over.changed() => return,
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use test_kit::waiting::eventually;
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::support::{
-    Row, ServiceApi, all, config, each, event, registration, start, start_alone, start_with, states,
+    NOBODY, Row, ServiceApi, all, config, each, event, registration, start, start_alone, start_with, states,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,10 +253,13 @@ struct Number {
 }
 
 async fn count(ingest: &crate::support::Ingest, sql: &'static str) -> i64 {
+    counted(&ingest.database, sql).await
+}
+
+async fn counted(database: &db::Database, sql: &'static str) -> i64 {
     use diesel::RunQueryDsl as _;
-    let rows = ingest
-        .database
-        .read(move |conn| Ok(db::on_backend!(conn, |c| diesel::sql_query(sql).load::<Number>(c))?));
+    let rows =
+        database.read(move |conn| Ok(db::on_backend!(conn, |c| diesel::sql_query(sql).load::<Number>(c))?));
     rows.await.expect("the leases can be read").first().map_or(0, |row| row.number)
 }
 
@@ -267,6 +270,38 @@ async fn leases(ingest: &crate::support::Ingest) -> i64 {
 async fn ours(ingest: &crate::support::Ingest) -> i64 {
     count(ingest, "select count(*) as number from leases where name like 'lane-%' and owner <> 'another'")
         .await
+}
+
+/// What it began goes on without it; else its lanes would stand still until the leases end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_is_stopped_while_it_takes_its_leases_leaves_none() {
+    let on = postgres();
+    let database = on.open(webhook_ingest::SCHEMA);
+    webhook_ingest::MIGRATIONS.run(&database).await.expect("the migrations run");
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let mut locked = Some(locked);
+    let holding = database.write(move |conn| {
+        conn.execute_batch("lock table leases in exclusive mode")?;
+        locked.take().expect("run once").send(()).expect("waited for");
+        released.recv().expect("released");
+        Ok(())
+    });
+    let stopping = async {
+        is_locked.await.expect("locked");
+        let ingest = start(&on, config(&on, NOBODY)).await;
+        let waiting = "select count(*) as number from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        eventually(|| counted(&database, waiting), |waiting| *waiting >= 2).await;
+        let releasing = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            release.send(()).expect("held");
+        };
+        tokio::join!(ingest.stop(), releasing);
+    };
+    let (held, ()) = tokio::join!(holding, stopping);
+    held.expect("the table was locked");
+    let left = "select count(*) as number from leases where held_until > now()";
+    assert_eq!(counted(&database, left).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
