@@ -64,7 +64,8 @@ impl Mode {
     fn begin(self, backend: Backend) -> &'static str {
         match (backend, self) {
             (Backend::Postgres, Self::Read) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            (Backend::Postgres, _) => "BEGIN",
+            // Whatever the server's default: who waited for a lock is to see what it was for.
+            (Backend::Postgres, _) => "BEGIN ISOLATION LEVEL READ COMMITTED",
             (Backend::Sqlite, Self::Read) => "BEGIN",
             (Backend::Sqlite, Self::Write) => "BEGIN IMMEDIATE",
             (Backend::Sqlite, Self::Exclusive) => "BEGIN EXCLUSIVE",

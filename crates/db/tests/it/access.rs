@@ -286,6 +286,21 @@ async fn sessions_that_would_lose_what_they_acknowledge_serve_nobody() {
     assert_eq!(refused.expect_err("it is off").class(), Class::Unavailable);
 }
 
+/// What is locked is read anew after the wait, also where the server's default is to look at one moment only.
+#[tokio::test]
+async fn a_write_sees_what_it_waited_for_whatever_the_server_s_default() {
+    let on = postgres();
+    let url = on.url_text("svc");
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let url: DatabaseUrl = format!("{url}{separator}options=-cdefault_transaction_isolation%3Dserializable")
+        .parse()
+        .expect("an address");
+    let database = Database::open(url, "svc", &Options::default()).expect("a good name");
+    let isolation = "SELECT current_setting('transaction_isolation') AS value";
+    assert_eq!(database.write(move |conn| ask(conn, isolation)).await.unwrap(), "read committed");
+    assert_eq!(database.read(move |conn| ask(conn, isolation)).await.unwrap(), "repeatable read");
+}
+
 #[tokio::test]
 async fn a_sqlite_file_is_private_and_durable() {
     use std::os::unix::fs::PermissionsExt;
