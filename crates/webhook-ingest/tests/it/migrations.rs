@@ -209,3 +209,69 @@ async fn who_had_rights_on_the_inbox_has_them_on_what_was_taken_out_of_it() {
         wanted.iter().map(|(table, rights)| ((*table).to_owned(), (*rights).to_owned())).collect();
     assert_eq!(pairs(&database, granted).await, wanted);
 }
+
+/// Bytes that are no text among them. What is not packed stays readable, there and back; what is packed has no way back.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_are_the_same_whether_they_are_packed() {
+    for on in both() {
+        let ingest = start(&on, config(&on, NOBODY)).await;
+        let bodies = [
+            event("1", "client.registered", r#"{"clientId":"c1","email":"a@example.com"}"#),
+            b"\x00\xff0 no JSON \x00".to_vec(),
+            b"1".to_vec(),
+        ];
+        for body in &bodies {
+            ingest.deliver(body).await;
+        }
+        let before = told(&ingest).await;
+        let [down, up] = texts("webhook-ingest", on.backend(), "20261127180000_packed_bodies");
+        let refused = down.clone();
+        let undone =
+            ingest.database.write(move |conn| Ok(on_backend!(conn, |c| c.batch_execute(&refused))?)).await;
+        assert!(undone.is_err(), "one is packed");
+        assert_eq!(told(&ingest).await, before);
+
+        // As a version without packing left them.
+        for (row, body) in ingest.inbox().await.iter().zip(&bodies) {
+            let stored = hex::encode([b"0", body.as_slice()].concat());
+            let literal = match on.backend() {
+                Backend::Postgres => format!("'\\x{stored}'::bytea"),
+                Backend::Sqlite => format!("x'{stored}'"),
+            };
+            runs(
+                &ingest.database,
+                format!("update inbox set body = {literal} where intake = {}", row.intake),
+            )
+            .await;
+        }
+        assert_eq!(told(&ingest).await, before);
+        runs(&ingest.database, down).await;
+        runs(&ingest.database, up).await;
+        assert_eq!(told(&ingest).await, before);
+    }
+}
+
+/// Its bytes are damaged where they lie: that is an event that can't be read, and nobody else's trouble.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_body_hides_no_other_event() {
+    for on in both() {
+        let ingest = start(&on, config(&on, NOBODY)).await;
+        for id in ["1", "2"] {
+            ingest.deliver(&event(id, "client.registered", r#"{"clientId":"c1"}"#)).await;
+        }
+        let damaged = match on.backend() {
+            Backend::Postgres => "'\\x31ff00'::bytea",
+            Backend::Sqlite => "x'31ff00'",
+        };
+        let rows = ingest.inbox().await;
+        let first = rows[0].intake;
+        runs(&ingest.database, format!("update inbox set body = {damaged} where intake = {first}")).await;
+        let all = told(&ingest).await;
+        let exact: Vec<&Value> = rows
+            .iter()
+            .map(|row| all.iter().find(|told| told["eventId"] == *row.event_id).expect("it is shown"))
+            .map(|told| &told["bodyIsExact"])
+            .collect();
+        assert_eq!(exact, [false, true]);
+    }
+}
