@@ -208,6 +208,7 @@ mod tests {
             text().prop_map(Detail::Text),
             (-(1_i64 << 53)..(1 << 53)).prop_map(Detail::Number),
             any::<bool>().prop_map(Detail::Flag),
+            Just(Detail::Text(Text::Open("applied".to_owned()))),
         ];
         leaf.prop_recursive(3, 12, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(Detail::List))
     }
@@ -222,7 +223,7 @@ mod tests {
             address in proptest::option::of(text()),
             count in 1..(1_u64 << 53),
             details in proptest::collection::btree_map(
-                prop_oneof![any::<String>(), Just("sha256".to_owned())], detail(), 0..4,
+                prop_oneof![any::<String>(), Just("sha256".to_owned()), Just("result".to_owned())], detail(), 0..4,
             ),
         ) -> Entry {
             let time = Timestamp::from_micros(micros);
@@ -277,8 +278,9 @@ mod tests {
                 &target.and_then(|target| target.id.clone()), &Some(opened.action.clone()),
             ];
             prop_assert!(said.into_iter().flatten().all(|text| found(text)), "{index:?}");
+            prop_assert!(opened.details.values().filter_map(Value::as_str).all(found), "{index:?}");
             prop_assert!(columns.into_iter().flatten().all(|column| !column.contains('\0')));
-            prop_assert!(index.kind.0.len() < 2_600 && !index.kind.0.contains('\0') && index.kind.0.lines().count() <= 9);
+            prop_assert!(index.kind.0.len() < 2_600 && !index.kind.0.contains('\0') && index.kind.0.lines().count() <= 12);
         }
 
         /// Without its disclosures an entry says nothing personal, and the rest all the same.

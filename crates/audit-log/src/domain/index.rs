@@ -79,7 +79,8 @@ fn haystack(entry: &Opened) -> String {
     let others = [entry.address.as_deref(), entry.request_id.as_deref(), method].into_iter().flatten();
     let mut haystack = String::new();
     not_whole(entry).chain(ids).chain(others).for_each(|text| line(text, &mut haystack));
-    entry.details.values().for_each(|detail| collect(detail, &mut haystack));
+    let alone = entry.details.iter().filter(|(name, detail)| !kind::says_detail(name, detail));
+    alone.for_each(|(_, detail)| collect(detail, &mut haystack));
     haystack
 }
 

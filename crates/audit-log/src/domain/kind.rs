@@ -2,6 +2,8 @@
 //! are as many kinds as our own code has things to say, and no value from outside is part of one.
 
 use contract::audit::Category;
+use contract::events::EventType;
+use serde_json::Value;
 
 use super::entry::Opened;
 use super::index::{folded, storable};
@@ -18,8 +20,8 @@ pub(crate) enum Word {
     TargetKind = 6,
 }
 
-/// A line for each word: service, category, action, outcome, reason, kind of actor, kind of target, method, route. Empty where the entry
-/// has none.
+/// A line for each word: service, category, action, outcome, reason, kind of actor, kind of target, method, route, and the details of
+/// [`SHARED`]. Empty where the entry has none. (Kinds of an earlier version end with the route.)
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Kind(pub(crate) String);
 
@@ -48,9 +50,28 @@ pub(super) fn method(entry: &Opened) -> Option<&str> {
     entry.method.as_deref().filter(|method| METHODS.contains(method) && entry.route.is_some())
 }
 
+/// The details that are few words of ours in most entries that have them.
+const SHARED: [&str; 3] = ["eventType", "result", "status"];
+
+/// Those words, beside the types of events.
+const SAID_OF_EVENTS: [&str; 7] =
+    ["accepted", "applied", "conflict", "duplicate", "held", "superseded", "unrecognized"];
+
+/// Does the kind of an entry with this detail say it?
+pub(super) fn says_detail(name: &str, value: &Value) -> bool {
+    SHARED.contains(&name)
+        && value
+            .as_str()
+            .is_some_and(|text| SAID_OF_EVENTS.contains(&text) || EventType::parse(text).is_some())
+}
+
 /// The words of an entry's kind.
-fn words(entry: &Opened) -> [&str; 9] {
+fn words(entry: &Opened) -> [&str; 12] {
     let (target, route) = (entry.target.as_ref(), entry.route.as_deref());
+    let [event_type, result, status] = SHARED.map(|name| {
+        let said = entry.details.get(name).filter(|value| says_detail(name, value));
+        said.and_then(Value::as_str).unwrap_or_default()
+    });
     [
         &entry.service,
         &entry.category,
@@ -61,6 +82,9 @@ fn words(entry: &Opened) -> [&str; 9] {
         target.map(|target| target.kind.as_str()).unwrap_or_default(),
         method(entry).unwrap_or_default(),
         route.unwrap_or_default(),
+        event_type,
+        result,
+        status,
     ]
 }
 
@@ -88,5 +112,32 @@ pub(crate) const fn number(category: Category) -> i16 {
         Category::Audit => 6,
         Category::Internal => 7,
         Category::System => 8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::says_detail;
+
+    #[test]
+    fn a_kind_says_words_of_ours_and_nothing_that_others_chose() {
+        for (name, value) in [
+            ("eventType", json!("deposit.completed")),
+            ("result", json!("applied")),
+            ("status", json!("duplicate")),
+        ] {
+            assert!(says_detail(name, &value), "{name} {value}");
+        }
+        for (name, value) in [
+            ("eventType", json!("deposit.refused")),
+            ("result", json!("Applied")),
+            ("status", json!(["held"])),
+            ("note", json!("held")),
+            ("eventType", json!({ "sha256": "x" })),
+        ] {
+            assert!(!says_detail(name, &value), "{name} {value}");
+        }
     }
 }
