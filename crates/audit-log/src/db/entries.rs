@@ -76,7 +76,7 @@ pub(crate) enum Appended {
 
 /// Appends those rows whose id is not there yet, and says what became of each. The rows must be sorted by id, equal ids side by
 /// side: two replicas that append the same entries in opposite orders would deadlock. Where another transaction is appending one of
-/// them this waits for its end, and then sees what it committed.
+/// them this waits for its end; if that one committed, this is `Busy`, and sees it when it is run again.
 pub(crate) fn append(conn: &mut Conn, rows: &[NewRow]) -> DbResult<Vec<Appended>> {
     let twins = || rows.chunk_by(|a, b| a.id == b.id);
     let firsts: Vec<&NewRow> = twins().filter_map(<[_]>::first).collect();
