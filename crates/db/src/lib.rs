@@ -1,4 +1,4 @@
-//! PostgreSQL and SQLite behind one door: pools, portable SQL types, batch writer and reader, leases, migrations.
+//! PostgreSQL and SQLite behind one door: pools, portable SQL types, batch writer and reader, leases, packed columns, migrations.
 //!
 //! It knows no service, no table of theirs and no HTTP. What it must not do: hide which statement runs on which
 //! engine behind traits. A [`Conn`] is an enum, and [`on_backend!`] type-checks one diesel expression for both.
@@ -8,6 +8,7 @@ mod conn;
 mod connect;
 mod database;
 mod error;
+mod frames;
 mod schema;
 mod uri;
 mod url;
@@ -25,6 +26,7 @@ pub use batch_reader::BatchReader;
 pub use conn::{Backend, Conn};
 pub use database::{Database, Options};
 pub use error::{Class, DbError, DbResult};
+pub use frames::Frames;
 pub use migrate::Migrations;
 pub use prepared::{Prepared, prepared};
 pub use url::{DatabaseUrl, UrlError};

@@ -6,13 +6,10 @@
 //! Dictionary 1 was trained with zstd 1.5.7 (16 KiB) on 1,476 shortened entries of a demonstration with made-up people: 400 of each of
 //! the frequent actions, and up to 12 of each other action, outcome and reason.
 
-use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use contract::ids::EntryId;
-use zstd::bulk::{Compressor, Decompressor};
-use zstd::dict::{DecoderDictionary, EncoderDictionary};
-use zstd::zstd_safe::get_frame_content_size;
+use db::Frames;
 
 use super::entry::digest_of;
 
@@ -21,13 +18,10 @@ const PLAIN: u8 = b'0';
 /// The two texts shortened, a line each, as a zstd frame by dictionary 1 and without its first four bytes, which never differ.
 const DICTIONARY_1: u8 = b'1';
 
-static DICTIONARY: &[u8] = include_bytes!("packing-1.dictionary");
-/// Levels above make it slower, and hardly smaller.
-const LEVEL: i32 = 3;
-/// The first four bytes of every frame.
-const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 /// Bytes that are packed, and so unpacked, at most: twice what one append may bring.
 const LONGEST: usize = 8 * 1024 * 1024;
+static FRAMES: LazyLock<Frames> =
+    LazyLock::new(|| Frames::new(include_bytes!("packing-1.dictionary"), LONGEST));
 
 /// Stands for the entry's own id. Like the digests' it is a control character, which JSON never has as it is.
 const OWN_ID: char = '\u{1}';
@@ -39,16 +33,6 @@ const FIRST_DIGEST: u8 = 0x10;
 const SPARED: usize = 29;
 /// Digests behind these are spelt out.
 const MOST_DIGESTS: usize = 16;
-
-static PACKS: LazyLock<EncoderDictionary<'static>> =
-    LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, LEVEL));
-static UNPACKS: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
-
-thread_local! {
-    static PACKER: RefCell<Option<Compressor<'static>>> = RefCell::new(packer());
-    static UNPACKER: RefCell<Option<Decompressor<'static>>> =
-        RefCell::new(Decompressor::with_prepared_dictionary(&UNPACKS).ok());
-}
 
 /// An entry's bytes as they came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,9 +74,7 @@ fn packed(id: EntryId, payload: &str, disclosures: &[String], list: &str) -> Opt
     }
     text.push('\n');
     text.push_str(list);
-    let frame = PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(text.as_bytes()).ok())?;
-    let told = frame.strip_prefix(&MAGIC)?;
-    Some([&[DICTIONARY_1], told].concat())
+    Some([&[DICTIONARY_1], FRAMES.pack(text.as_bytes())?.as_slice()].concat())
 }
 
 /// The entry's bytes out of their stored form.
@@ -103,21 +85,12 @@ pub(crate) fn unpack(id: EntryId, stored: &[u8]) -> Result<Unpacked, Damaged> {
     match stored.split_first() {
         Some((&PLAIN, texts)) => read(texts.to_vec()),
         Some((&DICTIONARY_1, frame)) => {
-            let Unpacked { payload, disclosures } = read(text_of(frame)?)?;
+            let Unpacked { payload, disclosures } = read(FRAMES.unpack(frame).ok_or(Damaged::Frame)?)?;
             let payload = restored(&payload, id, &disclosures)?;
             Ok(Unpacked { payload, disclosures })
         }
         _ => Err(Damaged::Format),
     }
-}
-
-fn text_of(frame: &[u8]) -> Result<Vec<u8>, Damaged> {
-    let frame = [&MAGIC, frame].concat();
-    let length = get_frame_content_size(&frame).ok().flatten();
-    let length = length.and_then(|length| usize::try_from(length).ok()).filter(|length| *length <= LONGEST);
-    let length = length.ok_or(Damaged::Frame)?;
-    let text = UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(&frame, length).ok());
-    text.ok_or(Damaged::Frame)
 }
 
 fn read(texts: Vec<u8>) -> Result<Unpacked, Damaged> {
@@ -144,13 +117,6 @@ fn restored(short: &str, id: EntryId, disclosures: &[String]) -> Result<String, 
 
 fn stand_ins() -> impl Iterator<Item = char> {
     (FIRST_DIGEST..).take(MOST_DIGESTS).map(char::from)
-}
-
-fn packer() -> Option<Compressor<'static>> {
-    let mut packer = Compressor::with_prepared_dictionary(&PACKS).ok()?;
-    // The format's byte names it.
-    packer.include_dictid(false).ok()?;
-    Some(packer)
 }
 
 #[cfg(test)]
@@ -210,20 +176,19 @@ mod tests {
         }
     }
 
-    /// A frame that says it is huge is not believed.
     #[test]
-    fn the_length_of_what_is_unpacked_has_a_bound() {
-        let mut huge = Compressor::new(LEVEL).expect("a packer");
-        huge.include_dictid(false).expect("a setting");
-        let frame = huge.compress(&vec![b'x'; LONGEST + 1]).expect("a frame");
-        assert_eq!(unpack(id(), &[&[DICTIONARY_1], &frame[4..]].concat()), Err(Damaged::Frame));
+    fn what_is_too_long_to_be_packed_is_stored_as_it_is() {
         let long = "x".repeat(LONGEST);
         let packed = pack(id(), &long, &[]);
         assert_eq!((packed[0], unpack(id(), &packed).map(|texts| texts.payload)), (PLAIN, Ok(long)));
-        // Nor does a short one become huge by what its stand-ins stand for.
+    }
+
+    /// A short text is not believed where what its stand-ins stand for would be huge.
+    #[test]
+    fn the_length_of_what_is_unpacked_has_a_bound() {
         let ids = format!("{}\n[]", OWN_ID.to_string().repeat(LONGEST / 4));
-        let frame = packer().expect("a packer").compress(ids.as_bytes()).expect("a frame");
-        assert_eq!(unpack(id(), &[&[DICTIONARY_1], &frame[4..]].concat()), Err(Damaged::Texts));
+        let frame = FRAMES.pack(ids.as_bytes()).expect("a frame");
+        assert_eq!(unpack(id(), &[&[DICTIONARY_1], frame.as_slice()].concat()), Err(Damaged::Texts));
     }
 
     /// Entries that were packed by an earlier version are read for ever: these bytes, and the dictionary, are never changed.

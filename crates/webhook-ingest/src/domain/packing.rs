@@ -6,35 +6,19 @@
 //! Dictionary 1 was trained with zstd 1.5.4 (16 KiB) on 4,000 events of a simulated platform with made-up people: half of them with an id, a third
 //! with a sequence, a quarter with spaces between the members of their JSON.
 
-use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use zstd::bulk::{Compressor, Decompressor};
-use zstd::dict::{DecoderDictionary, EncoderDictionary};
-use zstd::zstd_safe::get_frame_content_size;
+use db::Frames;
 
 /// The bytes as they came. Migrations write it, too.
 const PLAIN: u8 = b'0';
 /// A zstd frame by dictionary 1, without its first four bytes, which never differ.
 const DICTIONARY_1: u8 = b'1';
 
-static DICTIONARY: &[u8] = include_bytes!("packing-1.dictionary");
-/// Levels above make it slower, and hardly smaller.
-const LEVEL: i32 = 3;
-/// The first four bytes of every frame.
-const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 /// Bytes that are packed, and so unpacked, at most: more than a delivery may bring.
 const LONGEST: usize = 1024 * 1024;
-
-static PACKS: LazyLock<EncoderDictionary<'static>> =
-    LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, LEVEL));
-static UNPACKS: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
-
-thread_local! {
-    static PACKER: RefCell<Option<Compressor<'static>>> = RefCell::new(packer());
-    static UNPACKER: RefCell<Option<Decompressor<'static>>> =
-        RefCell::new(Decompressor::with_prepared_dictionary(&UNPACKS).ok());
-}
+static FRAMES: LazyLock<Frames> =
+    LazyLock::new(|| Frames::new(include_bytes!("packing-1.dictionary"), LONGEST));
 
 /// What is stored is not what was packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,11 +31,7 @@ pub(crate) fn pack(body: &[u8]) -> Vec<u8> {
 }
 
 fn packed(body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() > LONGEST {
-        return None;
-    }
-    let frame = PACKER.with_borrow_mut(|packer| packer.as_mut()?.compress(body).ok())?;
-    Some([&[DICTIONARY_1], frame.strip_prefix(&MAGIC)?].concat())
+    Some([&[DICTIONARY_1], FRAMES.pack(body)?.as_slice()].concat())
 }
 
 /// The body out of its stored form.
@@ -61,25 +41,9 @@ fn packed(body: &[u8]) -> Option<Vec<u8>> {
 pub(crate) fn unpack(stored: &[u8]) -> Result<Vec<u8>, Damaged> {
     match stored.split_first() {
         Some((&PLAIN, body)) => Ok(body.to_vec()),
-        Some((&DICTIONARY_1, frame)) => unpacked(frame).ok_or(Damaged),
+        Some((&DICTIONARY_1, frame)) => FRAMES.unpack(frame).ok_or(Damaged),
         _ => Err(Damaged),
     }
-}
-
-fn unpacked(frame: &[u8]) -> Option<Vec<u8>> {
-    let frame = [&MAGIC, frame].concat();
-    let length = usize::try_from(get_frame_content_size(&frame).ok()??).ok()?;
-    if length > LONGEST {
-        return None;
-    }
-    UNPACKER.with_borrow_mut(|unpacker| unpacker.as_mut()?.decompress(&frame, length).ok())
-}
-
-fn packer() -> Option<Compressor<'static>> {
-    let mut packer = Compressor::with_prepared_dictionary(&PACKS).ok()?;
-    // The format's byte names it.
-    packer.include_dictid(false).ok()?;
-    Some(packer)
 }
 
 #[cfg(test)]
@@ -121,13 +85,8 @@ mod tests {
         }
     }
 
-    /// A frame that says it is huge is not believed.
     #[test]
-    fn the_length_of_what_is_unpacked_has_a_bound() {
-        let mut huge = Compressor::new(LEVEL).expect("a packer");
-        huge.include_dictid(false).expect("a setting");
-        let frame = huge.compress(&vec![b'x'; LONGEST + 1]).expect("a frame");
-        assert_eq!(unpack(&[&[DICTIONARY_1], &frame[4..]].concat()), Err(Damaged));
+    fn what_is_too_long_to_be_packed_is_stored_as_it_is() {
         let long = vec![b'x'; LONGEST + 1];
         let packed = pack(&long);
         assert_eq!((packed[0], unpack(&packed)), (PLAIN, Ok(long)));
